@@ -1,0 +1,32 @@
+"""The typed reader of `params.yaml`."""
+
+from hostcast.params.reader import load_params, parse_params
+from hostcast.params.schema import (
+    BaseParams,
+    BenchmarkParams,
+    EvaluateParams,
+    FeaturizeParams,
+    ModelParams,
+    Params,
+    PrepareParams,
+    RuntimeParams,
+    SimulateParams,
+    SplitParams,
+    TrainParams,
+)
+
+__all__ = [
+    "BaseParams",
+    "BenchmarkParams",
+    "EvaluateParams",
+    "FeaturizeParams",
+    "ModelParams",
+    "Params",
+    "PrepareParams",
+    "RuntimeParams",
+    "SimulateParams",
+    "SplitParams",
+    "TrainParams",
+    "load_params",
+    "parse_params",
+]

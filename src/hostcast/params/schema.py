@@ -1,0 +1,304 @@
+"""What `params.yaml` may say. Meanings and units stand beside each key in that file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "BaseParams",
+    "BenchmarkParams",
+    "EvaluateParams",
+    "FeaturizeParams",
+    "ModelParams",
+    "Params",
+    "PrepareParams",
+    "RuntimeParams",
+    "SimulateParams",
+    "SplitParams",
+    "TrainParams",
+]
+
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+RollingStatistic = Literal["mean", "std", "min", "max"]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1)]
+
+RESERVED_COLUMNS = ("server", "timestamp")
+SCORED_QUANTILES = (0.1, 0.5, 0.9)
+
+
+def _share_or_date(value: object) -> object:
+    """YAML reads 2025-01-20 as a date, a quoted one as text: both mean the same instant, in UTC."""
+    if isinstance(value, (dt.date, dt.datetime, str)):
+        try:
+            instant = pd.Timestamp(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is neither a share between 0 and 1 nor a date") from None
+        instant = instant.tz_localize("UTC") if instant.tz is None else instant.tz_convert("UTC")
+        return instant.isoformat()
+    return value
+
+
+ShareOrDate = Annotated[
+    Annotated[float, Field(gt=0, lt=1)] | str,
+    BeforeValidator(_share_or_date),
+]
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class BaseParams(Section):
+    random_seed: Annotated[int, Field(ge=0, lt=2**32)]
+    freq: str
+    target_metrics: Annotated[list[Name], Field(min_length=1)]
+
+    @field_validator("freq")
+    @classmethod
+    def _fixed_length(cls, value: str) -> str:
+        try:
+            length = pd.Timedelta(1 * pd.tseries.frequencies.to_offset(value).nanos, unit="ns")
+        except (ValueError, TypeError):
+            raise ValueError(f"{value!r} is no fixed length of time; write e.g. 5min, 30s, 1h") from None
+        if length <= pd.Timedelta(0):
+            raise ValueError("must be longer than zero")
+        return value
+
+    @field_validator("target_metrics")
+    @classmethod
+    def _distinct(cls, value: list[str]) -> list[str]:
+        return _without_reserved(_all_distinct(value))
+
+    @property
+    def step(self) -> pd.Timedelta:
+        """Length of one step."""
+        return pd.Timedelta(1 * pd.tseries.frequencies.to_offset(self.freq).nanos, unit="ns")
+
+
+class SimulateParams(Section):
+    servers: PositiveInt
+    days: Annotated[int, Field(ge=2)]
+    start: Annotated[str, BeforeValidator(lambda value: str(value))]
+    gap_rate: Annotated[float, Field(ge=0, le=0.5)]
+
+    @field_validator("start")
+    @classmethod
+    def _a_date(cls, value: str) -> str:
+        try:
+            pd.Timestamp(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a date; write e.g. 2025-01-06") from None
+        return value
+
+
+class PrepareParams(Section):
+    source: Literal["simulate", "files"]
+    path: Name
+    columns: dict[str, Name]
+    covariates: list[Name]
+    static: list[Name]
+    timezone: str
+    ranges: dict[str, Annotated[list[float | None], Field(min_length=2, max_length=2)]]
+    min_rows: PositiveInt
+    on_empty_server: Literal["fail", "drop"]
+    simulate: SimulateParams
+
+    @field_validator("covariates", "static")
+    @classmethod
+    def _distinct(cls, value: list[str]) -> list[str]:
+        return _without_reserved(_all_distinct(value))
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            pd.Timestamp(0, tz=value)
+        except Exception:  # zoneinfo, pytz and dateutil each raise their own type
+            raise ValueError(f"{value!r} is not a time zone; write e.g. UTC or Europe/Berlin") from None
+        return value
+
+    @field_validator("ranges")
+    @classmethod
+    def _low_below_high(cls, value: dict[str, list[float | None]]) -> dict[str, list[float | None]]:
+        for name, (low, high) in value.items():
+            if low is not None and high is not None and low >= high:
+                raise ValueError(f"{name}: the low end {low} is not below the high end {high}")
+        return value
+
+
+class FeaturizeParams(Section):
+    time_of_day: bool
+    day_of_week: bool
+    lags: list[PositiveInt]
+    rolling_windows: list[Annotated[int, Field(ge=2)]]
+    rolling_statistics: list[RollingStatistic]
+    interactions: list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
+    missing_indicators: bool
+
+    @field_validator("lags", "rolling_windows")
+    @classmethod
+    def _distinct_steps(cls, value: list[int]) -> list[int]:
+        if len(set(value)) != len(value):
+            raise ValueError("names a number twice")
+        return value
+
+
+class SplitParams(Section):
+    encoder_length: PositiveInt
+    horizon: PositiveInt
+    min_encoder_length: PositiveInt
+    validation_split: ShareOrDate
+    test_split: ShareOrDate
+    boundary: Literal["global", "per_server"]
+    max_missing: Annotated[float, Field(ge=0, le=1)]
+    validation_stride: PositiveInt
+
+    @model_validator(mode="after")
+    def _shares_leave_something(self) -> SplitParams:
+        shares = [s for s in (self.validation_split, self.test_split) if isinstance(s, float)]
+        if sum(shares) >= 1:
+            raise ValueError(
+                f"validation_split {self.validation_split} and test_split {self.test_split} "
+                "leave nothing to train on; their sum must stay below 1"
+            )
+        if len(shares) == 0 and str(self.validation_split) >= str(self.test_split):
+            raise ValueError(
+                f"validation_split {self.validation_split} must be a date before test_split {self.test_split}"
+            )
+        if self.min_encoder_length > self.encoder_length:
+            raise ValueError(
+                f"min_encoder_length {self.min_encoder_length} exceeds encoder_length {self.encoder_length}"
+            )
+        return self
+
+
+class ModelParams(Section):
+    hidden_size: PositiveInt
+    attention_heads: PositiveInt
+    lstm_layers: PositiveInt
+    hidden_continuous_size: PositiveInt
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    normalizer: Literal["window", "encoder", "group"]
+    server_embedding: bool
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> ModelParams:
+        if self.hidden_size % self.attention_heads:
+            raise ValueError(
+                f"attention_heads {self.attention_heads} does not divide hidden_size {self.hidden_size}"
+            )
+        return self
+
+
+class TrainParams(Section):
+    engine: Literal["reference"]
+    precision: Precision
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    windows_per_epoch: PositiveInt | None
+    validation_windows: PositiveInt | None
+    learning_rate: Annotated[float, Field(gt=0)]
+    lr_schedule: Literal["plateau", "cosine", "one_cycle"]
+    lr_warmup: Annotated[float, Field(ge=0, lt=1)]
+    lr_finder: bool
+    weight_decay: Annotated[float, Field(ge=0)]
+    gradient_accumulation: PositiveInt
+    gradient_clip_val: Annotated[float, Field(ge=0)]
+    early_stopping_patience: PositiveInt
+    reduce_on_plateau_patience: PositiveInt
+    save_top_k_checkpoints: PositiveInt
+    checkpoint_every_n_epochs: PositiveInt
+    val_check_interval: Annotated[float, Field(gt=0, le=1)]
+    log_every_n_steps: PositiveInt
+    tensorboard_enabled: bool
+    target_weights: dict[str, Annotated[float, Field(gt=0)]]
+
+
+class EvaluateParams(Section):
+    quantiles: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
+    stride: PositiveInt
+    season: PositiveInt
+    batch_size: PositiveInt
+    plot_servers: NonNegativeInt
+
+    @field_validator("quantiles")
+    @classmethod
+    def _rising_and_scorable(cls, value: list[float]) -> list[float]:
+        if any(low >= high for low, high in itertools.pairwise(value)):
+            raise ValueError(f"{value} must rise")
+        absent = [level for level in SCORED_QUANTILES if level not in value]
+        if absent:
+            raise ValueError(f"lacks {absent}, which the score is made of")
+        return value
+
+
+class BenchmarkParams(Section):
+    repeats: PositiveInt
+    batches: PositiveInt
+    validation_batches: PositiveInt
+    warmup_batches: NonNegativeInt
+    batch_size: PositiveInt
+    num_workers: PositiveInt
+    precision: Literal["16-mixed", "bf16-mixed"]
+
+
+class RuntimeParams(Section):
+    num_workers: Literal["auto"] | NonNegativeInt
+    pin_memory: bool
+    persistent_workers: bool
+    progress: bool
+    accelerator: Literal["auto", "cpu", "gpu"]
+
+
+class Params(Section):
+    """All of `params.yaml`."""
+
+    base: BaseParams
+    prepare: PrepareParams
+    featurize: FeaturizeParams
+    split: SplitParams
+    model: ModelParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    benchmark: BenchmarkParams
+    runtime: RuntimeParams
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Params:
+        targets = self.base.target_metrics
+        both = sorted(set(targets) & {*self.prepare.covariates, *self.prepare.static})
+        if both:
+            raise ValueError(f"base.target_metrics and prepare.covariates/static both name {both}")
+        known = {*targets, *self.prepare.covariates}
+        for pair in self.featurize.interactions:
+            unknown = [name for name in pair if name not in known]
+            if unknown:
+                raise ValueError(
+                    f"featurize.interactions names {unknown}, which is neither a target nor a covariate"
+                )
+        strangers = sorted(set(self.train.target_weights) - set(targets))
+        if strangers:
+            raise ValueError(f"train.target_weights names {strangers}, not among base.target_metrics")
+        return self
+
+
+def _all_distinct(names: list[str]) -> list[str]:
+    if len(set(names)) != len(names):
+        raise ValueError("names a column twice")
+    return names
+
+
+def _without_reserved(names: list[str]) -> list[str]:
+    reserved = [name for name in names if name in RESERVED_COLUMNS]
+    if reserved:
+        raise ValueError(f"{reserved} is the key of every row and can't be a value")
+    return names

@@ -1,0 +1,60 @@
+"""Where every artifact of the pipeline lives, relative to the project's root.
+
+`dvc.yaml` names the same paths; `tests/test_paths.py` holds the two together.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "BENCHMARK_METRICS",
+    "BENCHMARK_RUNS",
+    "BENCHMARK_TABLE",
+    "EVALUATE_METRICS",
+    "EVALUATE_PLOTS",
+    "EVALUATE_TABLES",
+    "FEATURES",
+    "FORECASTS",
+    "LIVE",
+    "LOGS",
+    "MODEL",
+    "PARAMS",
+    "PREPARED",
+    "QUALITY_REPORT",
+    "RAW",
+    "REPORT",
+    "ROLES",
+    "SIMULATION_TRUTH",
+    "SPLIT",
+    "TRAIN_METRICS",
+    "WINDOWS",
+]
+
+PARAMS = Path("params.yaml")
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared/telemetry.parquet")
+SIMULATION_TRUTH = Path("data/prepared/noise_floor.parquet")
+QUALITY_REPORT = Path("reports/prepare/quality.json")
+
+FEATURES = Path("data/features/features.parquet")
+ROLES = Path("data/features/roles.json")
+
+SPLIT = Path("data/split/split.json")
+WINDOWS = Path("data/split/windows.parquet")
+
+MODEL = Path("models/tft")
+TRAIN_METRICS = Path("reports/train/metrics.json")
+LIVE = Path("reports/train/live")
+LOGS = Path("logs")
+
+FORECASTS = Path("reports/evaluate/forecasts.parquet")
+EVALUATE_METRICS = Path("reports/evaluate/metrics.json")
+EVALUATE_TABLES = Path("reports/evaluate/tables")
+EVALUATE_PLOTS = Path("reports/evaluate/plots")
+REPORT = Path("reports/report.html")
+
+BENCHMARK_METRICS = Path("reports/benchmark/metrics.json")
+BENCHMARK_RUNS = Path("reports/benchmark/runs.csv")
+BENCHMARK_TABLE = Path("reports/benchmark/benchmark.md")

@@ -1,0 +1,222 @@
+"""The split: spans, the cutoffs a window may end its history at, and what was left out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+
+from hostcast.errors import HostcastError
+from hostcast.files import read_json, write_json, write_parquet
+from hostcast.params import SplitParams
+from hostcast.splitting.spans import Span, spans_of
+
+__all__ = ["Part", "Split", "make_split", "read_split", "write_split"]
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Cut-offs and window index of one data set.
+
+    Attributes:
+        spans: each server's boundaries.
+        runs: the window index, columns part, server, first, last, step: a window may have its cutoff
+            (the last row it may read) at rows first, first + step, ... last of the server's grid.
+        horizon: steps forecast after a cutoff.
+        step: length of one step.
+        report: window counts and what was left out, for split.json.
+    """
+
+    spans: list[Span]
+    runs: pd.DataFrame
+    horizon: int
+    step: pd.Timedelta
+    report: dict[str, Any]
+
+    def cutoffs(self, part: Part, *, stride: int = 1) -> pd.DataFrame:
+        """All cutoffs of a part: columns server, position (row on the server's grid), cutoff (UTC).
+
+        Args:
+            part: train, validation or test.
+            stride: take every stride-th cutoff, counted from each server's first.
+        """
+        first_at = {span.server: span.first for span in self.spans}
+        chunks = []
+        for run in self.runs.loc[self.runs["part"] == part].to_dict("records"):
+            server = str(run["server"])
+            every = int(run["step"]) * stride
+            position = np.arange(int(run["first"]), int(run["last"]) + 1, every, dtype=np.int64)
+            chunks.append(
+                pd.DataFrame(
+                    {
+                        "server": server,
+                        "position": position,
+                        "cutoff": first_at[server] + position * self.step,
+                    }
+                )
+            )
+        if not chunks:
+            return pd.DataFrame({"server": [], "position": [], "cutoff": []})
+        return pd.concat(chunks, ignore_index=True)
+
+    def test_start(self) -> dict[str, pd.Timestamp]:
+        """The first instant of each server's test span."""
+        return {span.server: span.first + span.validation_end * self.step for span in self.spans}
+
+
+def make_split(frame: pd.DataFrame, targets: list[str], split: SplitParams, step: pd.Timedelta) -> Split:
+    """Place the boundaries and list the windows.
+
+    A window's horizon lies wholly within its part; its history may reach back across the boundary.
+    Training windows lie wholly within the training span.
+
+    Args:
+        frame: columns server, timestamp and the targets (NaN = missing), sorted, on a regular grid.
+        targets: the columns to forecast.
+        split: the params of the stage.
+        step: length of one step.
+
+    Raises:
+        HostcastError: a part holds no window at all.
+    """
+    spans = spans_of(frame[["server", "timestamp"]], split, step)
+    missing = frame[targets].isna().to_numpy().mean(axis=1)
+    offset = 0
+    runs: list[dict[str, Any]] = []
+    servers: dict[str, Any] = {}
+    for span in spans:
+        share = missing[offset : offset + span.rows]
+        offset += span.rows
+        counts: dict[str, int] = {}
+        for part in PARTS:
+            possible = _possible(span, part, split)
+            # every test cutoff is forecast; what is missing there is not scored
+            usable = possible if part == "test" else _observed(possible, share, split)
+            counts[f"{part}_windows"] = len(usable)
+            if part != "test":
+                counts[f"{part}_windows_dropped_missing"] = len(possible) - len(usable)
+            stride = split.validation_stride if part == "validation" else 1
+            runs += [
+                {"part": part, "server": span.server, "first": a, "last": b, "step": stride}
+                for a, b in _runs(usable, stride)
+            ]
+        servers[span.server] = {
+            **asdict(span),
+            "first": span.first.isoformat(),
+            "train_end_at": (span.first + span.train_end * step).isoformat(),
+            "validation_end_at": (span.first + span.validation_end * step).isoformat(),
+            **counts,
+        }
+    totals = {part: sum(entry[f"{part}_windows"] for entry in servers.values()) for part in PARTS}
+    for part, total in totals.items():
+        if total == 0:
+            raise HostcastError(_no_windows(part, spans, split), remedy=_room(part))
+    report = {
+        "boundary": split.boundary,
+        "freq_seconds": step.total_seconds(),
+        "encoder_length": split.encoder_length,
+        "horizon": split.horizon,
+        "windows": totals,
+        "servers_without_training_windows": [
+            name for name, entry in servers.items() if entry["train_windows"] == 0
+        ],
+        "servers_without_test_windows": [
+            name for name, entry in servers.items() if entry["test_windows"] == 0
+        ],
+        "servers": servers,
+    }
+    index = pd.DataFrame(runs).astype({"first": "int64", "last": "int64", "step": "int64"})
+    return Split(spans, index, split.horizon, step, report)
+
+
+def write_split(split: Split, split_path: Path, windows_path: Path) -> None:
+    """Write split.json and the window index."""
+    write_json(split_path, split.report)
+    write_parquet(windows_path, split.runs)
+
+
+def read_split(split_path: Path, windows_path: Path) -> Split:
+    """Read what `write_split` wrote."""
+    report = read_json(split_path)
+    spans = [
+        Span(
+            name,
+            pd.Timestamp(entry["first"]),
+            entry["rows"],
+            entry["train_end"],
+            entry["validation_end"],
+        )
+        for name, entry in report["servers"].items()
+    ]
+    runs = pq.read_table(windows_path).to_pandas()
+    step = pd.Timedelta(report["freq_seconds"], unit="s")
+    return Split(spans, runs, report["horizon"], step, report)
+
+
+def _possible(span: Span, part: Part, split: SplitParams) -> npt.NDArray[np.int64]:
+    low, high = {
+        "train": (0, span.train_end),
+        "validation": (span.train_end, span.validation_end),
+        "test": (span.validation_end, span.rows),
+    }[part]
+    shortest = split.min_encoder_length - 1
+    stride = split.validation_stride if part == "validation" else 1
+    first = max(low - 1, shortest) if part == "train" else low - 1
+    if first < shortest:
+        first += -((first - shortest) // stride) * stride
+    return np.arange(first, high - split.horizon, stride, dtype=np.int64)
+
+
+def _observed(
+    cutoffs: npt.NDArray[np.int64], missing: npt.NDArray[np.float64], split: SplitParams
+) -> npt.NDArray[np.int64]:
+    total = np.concatenate([[0.0], np.cumsum(missing)])
+    share = (total[cutoffs + 1 + split.horizon] - total[cutoffs + 1]) / split.horizon
+    # a window without one observed value has nothing to learn from, whatever the limit says
+    usable: npt.NDArray[np.int64] = cutoffs[(share <= split.max_missing) & (share < 1 - 1e-9)]
+    return usable
+
+
+def _runs(cutoffs: npt.NDArray[np.int64], stride: int) -> list[tuple[int, int]]:
+    if len(cutoffs) == 0:
+        return []
+    breaks = np.flatnonzero(np.diff(cutoffs) != stride)
+    firsts = cutoffs[np.concatenate([[0], breaks + 1])]
+    lasts = cutoffs[np.concatenate([breaks, [len(cutoffs) - 1]])]
+    return [(int(a), int(b)) for a, b in zip(firsts, lasts, strict=True)]
+
+
+def _no_windows(part: Part, spans: list[Span], split: SplitParams) -> str:
+    longest = max(spans, key=lambda span: span.rows)
+    length = {
+        "train": longest.train_end,
+        "validation": longest.validation_end - longest.train_end,
+        "test": longest.rows - longest.validation_end,
+    }[part]
+    need = (
+        f"at least {split.min_encoder_length} steps of history and {split.horizon} of horizon"
+        if part == "train"
+        else f"at least {split.horizon} steps of horizon, after {split.min_encoder_length} of history"
+    )
+    return (
+        f"there is no {part} window: the longest server ({longest.server!r}) has {longest.rows} steps, "
+        f"{length} of them in the {part} span; a window takes {need}"
+    )
+
+
+def _room(part: Part) -> str:
+    share = {
+        "train": "split.validation_split or split.test_split",
+        "validation": "the horizon or split.test_split",
+        "test": "the horizon",
+    }[part]
+    more = "" if part == "train" else f", raise split.{part}_split"
+    return f"bring more history, lower split.horizon, split.min_encoder_length or {share}{more}"
