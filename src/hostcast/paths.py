@@ -11,11 +11,13 @@ __all__ = [
     "BENCHMARK_METRICS",
     "BENCHMARK_RUNS",
     "BENCHMARK_TABLE",
+    "CHECKPOINTS",
     "EVALUATE_METRICS",
     "EVALUATE_PLOTS",
     "EVALUATE_TABLES",
     "FEATURES",
     "FORECASTS",
+    "HISTORY",
     "LIVE",
     "LOGS",
     "MODEL",
@@ -46,8 +48,10 @@ WINDOWS = Path("data/split/windows.parquet")
 
 MODEL = Path("models/tft")
 TRAIN_METRICS = Path("reports/train/metrics.json")
+HISTORY = Path("reports/train/history.csv")
 LIVE = Path("reports/train/live")
 LOGS = Path("logs")
+CHECKPOINTS = Path("models/checkpoints")
 
 FORECASTS = Path("reports/evaluate/forecasts.parquet")
 EVALUATE_METRICS = Path("reports/evaluate/metrics.json")

@@ -222,6 +222,16 @@ class TrainParams(Section):
     tensorboard_enabled: bool
     target_weights: dict[str, Annotated[float, Field(gt=0)]]
 
+    @model_validator(mode="after")
+    def _some_checkpoint(self) -> TrainParams:
+        shortest = min(self.epochs, self.early_stopping_patience + 1)
+        if self.checkpoint_every_n_epochs > shortest:
+            raise ValueError(
+                f"checkpoint_every_n_epochs {self.checkpoint_every_n_epochs} would save nothing in a training "
+                f"that may last {shortest} epochs (epochs, or early_stopping_patience + 1)"
+            )
+        return self
+
 
 class EvaluateParams(Section):
     quantiles: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]

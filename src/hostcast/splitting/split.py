@@ -88,18 +88,19 @@ def make_split(frame: pd.DataFrame, targets: list[str], split: SplitParams, step
         HostcastError: a part holds no window at all.
     """
     spans = spans_of(frame[["server", "timestamp"]], split, step)
-    missing = frame[targets].isna().to_numpy().mean(axis=1)
+    # counts, not shares: a sum of thirds would miss a limit by its rounding
+    missing = frame[targets].isna().to_numpy().sum(axis=1)
     offset = 0
     runs: list[dict[str, Any]] = []
     servers: dict[str, Any] = {}
     for span in spans:
-        share = missing[offset : offset + span.rows]
+        here = missing[offset : offset + span.rows]
         offset += span.rows
         counts: dict[str, int] = {}
         for part in PARTS:
             possible = _possible(span, part, split)
             # every test cutoff is forecast; what is missing there is not scored
-            usable = possible if part == "test" else _observed(possible, share, split)
+            usable = possible if part == "test" else _observed(possible, here, len(targets), split)
             counts[f"{part}_windows"] = len(usable)
             if part != "test":
                 counts[f"{part}_windows_dropped_missing"] = len(possible) - len(usable)
@@ -176,12 +177,12 @@ def _possible(span: Span, part: Part, split: SplitParams) -> npt.NDArray[np.int6
 
 
 def _observed(
-    cutoffs: npt.NDArray[np.int64], missing: npt.NDArray[np.float64], split: SplitParams
+    cutoffs: npt.NDArray[np.int64], missing: npt.NDArray[np.int64], targets: int, split: SplitParams
 ) -> npt.NDArray[np.int64]:
-    total = np.concatenate([[0.0], np.cumsum(missing)])
-    share = (total[cutoffs + 1 + split.horizon] - total[cutoffs + 1]) / split.horizon
+    total = np.concatenate([[0], np.cumsum(missing)])
+    share = (total[cutoffs + 1 + split.horizon] - total[cutoffs + 1]) / (split.horizon * targets)
     # a window without one observed value has nothing to learn from, whatever the limit says
-    usable: npt.NDArray[np.int64] = cutoffs[(share <= split.max_missing) & (share < 1 - 1e-9)]
+    usable: npt.NDArray[np.int64] = cutoffs[(share <= split.max_missing) & (share < 1)]
     return usable
 
 

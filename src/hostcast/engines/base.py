@@ -1,0 +1,100 @@
+"""What an engine has to provide. Training, forecasting and the model folder know no more of it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+from torch import nn
+
+from hostcast.params import ModelParams
+from hostcast.windows import Batch, InputSpec, QuantileForecast
+
+__all__ = ["Architecture", "Engine", "LoaderOptions", "Network"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the network; names as in pytorch-forecasting's TFT."""
+
+    hidden_size: int
+    attention_heads: int
+    lstm_layers: int
+    hidden_continuous_size: int
+    dropout: float
+
+    @classmethod
+    def of(cls, model: ModelParams) -> Architecture:
+        """The architecture that section `model` of the params describes."""
+        return cls(
+            model.hidden_size,
+            model.attention_heads,
+            model.lstm_layers,
+            model.hidden_continuous_size,
+            model.dropout,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LoaderOptions:
+    """How batches are loaded; none of it changes what they hold.
+
+    Attributes:
+        num_workers: loading processes; 0 = load in the training process.
+        pin_memory: page-locked batches, for a GPU.
+        persistent_workers: keep the workers between epochs.
+    """
+
+    num_workers: int = 0
+    pin_memory: bool = False
+    persistent_workers: bool = False
+
+
+class Network(nn.Module, abc.ABC):
+    """A module from an engine's batches to quantiles in window scale."""
+
+    @abc.abstractmethod
+    def forward(self, batch: Batch) -> QuantileForecast:
+        """Forecast every window of a batch."""
+
+
+class Engine(Protocol):
+    """Loads windows and computes the model."""
+
+    @property
+    def name(self) -> str:
+        """The value of `train.engine` that chooses this engine."""
+        ...
+
+    def loader(
+        self,
+        features: pd.DataFrame,
+        spec: InputSpec,
+        cutoffs: pd.DataFrame,
+        *,
+        batch_size: int,
+        options: LoaderOptions,
+        windows_per_epoch: int | None = None,
+        seed: int | None = None,
+    ) -> Iterable[Any]:
+        """Batches of the windows at `cutoffs` (columns server, position), in their order.
+
+        With a seed, windows are drawn at random instead: see `hostcast.windows.EpochSampler`.
+        Only rows up to a window's last horizon step are read.
+        """
+        ...
+
+    def unpack(self, raw: Any, spec: InputSpec) -> Batch:
+        """What the loader yielded, wherever it was moved to, as a batch."""
+        ...
+
+    def network(self, spec: InputSpec, architecture: Architecture) -> Network:
+        """A network with fresh weights, drawn from torch's random state."""
+        ...

@@ -1,0 +1,79 @@
+"""The reference engine's face."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import torch
+from pytorch_forecasting import TimeSeriesDataSet
+from torch.utils.data import DataLoader
+
+from hostcast.engines.base import Architecture, LoaderOptions
+from hostcast.engines.reference.dataset import real_inputs, window_dataset
+from hostcast.engines.reference.network import ReferenceNetwork
+from hostcast.windows import Batch, EpochSampler, InputSpec
+
+__all__ = ["ReferenceEngine"]
+
+
+class ReferenceEngine:
+    """pytorch-forecasting's model on its data set and loader."""
+
+    name = "reference"
+
+    def loader(
+        self,
+        features: pd.DataFrame,
+        spec: InputSpec,
+        cutoffs: pd.DataFrame,
+        *,
+        batch_size: int,
+        options: LoaderOptions,
+        windows_per_epoch: int | None = None,
+        seed: int | None = None,
+    ) -> DataLoader[Any]:
+        """See `Engine.loader`."""
+        dataset: TimeSeriesDataSet = window_dataset(features, spec, cutoffs)
+        sampler = None if seed is None else EpochSampler(len(dataset), windows_per_epoch, seed)
+        loader: DataLoader[Any] = dataset.to_dataloader(
+            train=False,
+            batch_size=batch_size,
+            num_workers=options.num_workers,
+            pin_memory=options.pin_memory,
+            persistent_workers=options.persistent_workers and options.num_workers > 0,
+            sampler=sampler,
+            # a batch of another size would be a step of another weight, unless it is the only one
+            drop_last=sampler is not None and len(sampler) >= batch_size,
+            # workers must not draw their seeds from the stream that dropout uses
+            generator=torch.Generator().manual_seed(0),
+        )
+        return loader
+
+    def unpack(self, raw: Any, spec: InputSpec) -> Batch:
+        """See `Engine.unpack`."""
+        inputs, _ = raw
+        order = {name: place for place, name in enumerate(real_inputs(spec))}
+        columns = spec.columns
+        ahead = inputs["decoder_cont"]  # (batch, horizon, reals)
+
+        def pick(names: list[str]) -> torch.Tensor:
+            picked: torch.Tensor = ahead[..., [order[name] for name in names]]
+            return picked
+
+        if spec.normalizer == "group":
+            center, spread = pick(columns.centers)[:, 0], pick(columns.spreads)[:, 0]
+        else:
+            scale = torch.stack(inputs["target_scale"], dim=1)  # (batch, targets, 2)
+            center, spread = scale[..., 0], scale[..., 1]
+        return Batch(
+            inputs=inputs,
+            target=pick(columns.targets),
+            observed=pick(columns.observed_flags),
+            center=center,
+            spread=spread,
+        )
+
+    def network(self, spec: InputSpec, architecture: Architecture) -> ReferenceNetwork:
+        """See `Engine.network`."""
+        return ReferenceNetwork(spec, architecture, reals=real_inputs(spec))

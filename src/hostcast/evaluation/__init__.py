@@ -1,0 +1,25 @@
+"""Scores of forecasts, baselines to hold them against, and the report about both."""
+
+from hostcast.evaluation.baselines import last_value, seasonal_naive
+from hostcast.evaluation.evaluate import Evaluation, EvaluationInputs, evaluate
+from hostcast.evaluation.figures import Figures, draw_figures
+from hostcast.evaluation.leaderboard import headline, leaderboard
+from hostcast.evaluation.report import render_report
+from hostcast.evaluation.scoring import Score, score
+from hostcast.evaluation.writing import write_evaluation
+
+__all__ = [
+    "Evaluation",
+    "EvaluationInputs",
+    "Figures",
+    "Score",
+    "draw_figures",
+    "evaluate",
+    "headline",
+    "last_value",
+    "leaderboard",
+    "render_report",
+    "score",
+    "seasonal_naive",
+    "write_evaluation",
+]

@@ -1,0 +1,132 @@
+"""From a model's forecasts to scores, tables and headline numbers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from hostcast.errors import HostcastError
+from hostcast.evaluation.alignment import in_order, same_rows
+from hostcast.evaluation.baselines import last_value, seasonal_naive
+from hostcast.evaluation.leaderboard import NOISE_FLOOR, TFT, headline, leaderboard
+from hostcast.evaluation.scoring import Score, score
+from hostcast.evaluation.tables import make_tables
+from hostcast.params import Params
+
+__all__ = ["Evaluation", "EvaluationInputs", "evaluate"]
+
+logger = logging.getLogger(__name__)
+
+# baselines take their spread from so many seasons, and at least so many rows, before the test span
+_SEASONS_OF_ERRORS = 7
+_ROWS_OF_ERRORS = 500
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """What is evaluated.
+
+    Attributes:
+        forecasts: the model's table: server, cutoff, timestamp, target and a column per quantile level.
+        telemetry: the prepared telemetry: server, timestamp (UTC) and the targets on a regular grid per
+            server, NaN = missing.
+        cutoffs: server, cutoff: every (server, cutoff) of `forecasts`.
+        test_start: server -> first timestamp of its test span.
+        importance: part (static, encoder, decoder), variable, importance (sums to 1 in each part).
+        attention: position (steps relative to the first forecast step, below 0), weight.
+        history: epoch, train_loss, val_loss, learning_rate: the training curve.
+        quality: what `prepare` reported about the data.
+        params: all params.
+        oracle: forecasts of one who knows how the data was simulated, if it was; same rows as `forecasts`.
+    """
+
+    forecasts: pd.DataFrame
+    telemetry: pd.DataFrame
+    cutoffs: pd.DataFrame
+    test_start: Mapping[str, pd.Timestamp]
+    importance: pd.DataFrame
+    attention: pd.DataFrame
+    history: pd.DataFrame
+    quality: Mapping[str, Any]
+    params: Params
+    oracle: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome.
+
+    Attributes:
+        inputs: what was evaluated.
+        forecasts: model -> its table, sorted by server, cutoff, timestamp, target; all of the same rows.
+        scores: model -> its score; `tft` first, then the baselines, then `noise_floor` if there is one.
+        leaderboard: see `hostcast.evaluation.leaderboard`.
+        headline: the numbers of metrics.json.
+        tables: file name without ending -> table.
+    """
+
+    inputs: EvaluationInputs
+    forecasts: dict[str, pd.DataFrame]
+    scores: dict[str, Score]
+    leaderboard: pd.DataFrame
+    headline: dict[str, float]
+    tables: dict[str, pd.DataFrame]
+
+
+def evaluate(inputs: EvaluationInputs) -> Evaluation:
+    """Score a model's forecasts beside baselines that forecast the same rows.
+
+    Raises:
+        HostcastError: the forecasts can't be scored, no forecast has an actual, or a target has no value
+            before the test span.
+        ValueError: the oracle's or the baselines' rows are not those of the forecasts.
+    """
+    params = inputs.params
+    settings: dict[str, Any] = {
+        "targets": params.base.target_metrics,
+        "horizon": params.split.horizon,
+        "step": params.base.step,
+        "levels": params.evaluate.quantiles,
+        "ranges": params.prepare.ranges,
+        "recent": max(_SEASONS_OF_ERRORS * params.evaluate.season, _ROWS_OF_ERRORS),
+    }
+    given = (inputs.telemetry, inputs.cutoffs, inputs.test_start)
+    forecasts = {
+        TFT: in_order(inputs.forecasts),
+        "last_value": in_order(last_value(*given, **settings)),
+        "seasonal_naive": in_order(seasonal_naive(*given, **settings, season=params.evaluate.season)),
+    }
+    if inputs.oracle is not None:
+        forecasts[NOISE_FLOOR] = in_order(inputs.oracle)
+    for name, table in forecasts.items():
+        if not same_rows(forecasts[TFT], table):
+            raise ValueError(
+                f"{name} forecasts other rows ({len(table)}) than the model ({len(forecasts[TFT])}): "
+                "their scores can't be compared"
+            )
+    scores = {name: score(t, inputs.telemetry, params.evaluate.season) for name, t in forecasts.items()}
+    if scores[TFT].rows.empty:
+        raise HostcastError(
+            "no forecast has an observed value to be held against",
+            remedy="choose a test span in which the targets were observed (split.test_split)",
+        )
+    _log(scores[TFT])
+    return Evaluation(
+        inputs=inputs,
+        forecasts=forecasts,
+        scores=scores,
+        leaderboard=leaderboard(scores),
+        headline=headline(scores),
+        tables=make_tables(scores, inputs.importance, inputs.attention, inputs.history),
+    )
+
+
+def _log(result: Score) -> None:
+    scored, dropped = int(result.by_target["rows"].sum()), int(result.by_target["dropped"].sum())
+    logger.info("%d forecasts scored, %d without an actual left out", scored, dropped)
+    for name in result.by_target.loc[result.by_target["rows"] == 0, "target"]:
+        logger.warning("%r has no actual in the test span: it is in no mean", name)

@@ -1,0 +1,15 @@
+"""Features without look-ahead, and the role of every column."""
+
+from hostcast.features.build import Features, featurize
+from hostcast.features.calendar import calendar_features
+from hostcast.features.roles import Column, Roles, read_roles, write_roles
+
+__all__ = [
+    "Column",
+    "Features",
+    "Roles",
+    "calendar_features",
+    "featurize",
+    "read_roles",
+    "write_roles",
+]

@@ -1,0 +1,164 @@
+"""The features table: prepared telemetry, what is made from it, and the role of every column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hostcast.errors import HostcastError
+from hostcast.features.calendar import calendar_columns, calendar_features
+from hostcast.features.interactions import interaction_columns, interaction_features
+from hostcast.features.lags import lag_columns, lag_features
+from hostcast.features.missing import missing_columns, missing_features
+from hostcast.features.roles import Column, Roles
+from hostcast.features.rolling import rolling_columns, rolling_features
+from hostcast.params import Params
+
+__all__ = ["Features", "featurize"]
+
+GROUP, TIME = "server", "timestamp"
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the model may look at.
+
+    Attributes:
+        frame: server, timestamp, then every column of `schema` in its order; numbers are float32, NaN where
+            nothing is known.
+        schema: what each column is.
+    """
+
+    frame: pd.DataFrame
+    schema: Roles
+
+    @property
+    def roles(self) -> dict[str, Any]:
+        """The content of roles.json."""
+        return self.schema.to_dict()
+
+
+def featurize(telemetry: pd.DataFrame, params: Params) -> Features:
+    """Add the features that `params.featurize` asks for.
+
+    A feature at time t is made from that server's rows up to t alone. Rows still to come may be appended with
+    missing targets: what is known ahead is then right there, and nothing before them changes.
+
+    Args:
+        telemetry: the prepared table: server, timestamp (UTC), targets, covariates, static columns; a regular
+            grid of `params.base.freq` per server, sorted by server and timestamp; NaN = missing.
+        params: of these, base, featurize, split.horizon (which lags are known ahead) and the names of
+            covariates and static columns are read.
+
+    Raises:
+        HostcastError: a column is missing, the grid is not regular, a feature would bear the name of another
+            column, or a value is too large for float32.
+    """
+    targets, asked = params.base.target_metrics, params.featurize
+    measured = [*targets, *params.prepare.covariates]
+    _require_columns(telemetry, [GROUP, TIME, *measured, *params.prepare.static])
+    columns = _columns(params)
+    _refuse_collisions(columns, telemetry)
+    schema = Roles(GROUP, TIME, params.base.freq, dict(columns))
+    telemetry = telemetry.reset_index(drop=True)
+    _require_regular(telemetry, params.base.step)
+
+    made = [
+        calendar_features(telemetry[TIME], asked),
+        lag_features(telemetry, group=GROUP, targets=targets, lags=asked.lags),
+        rolling_features(
+            telemetry,
+            group=GROUP,
+            targets=targets,
+            windows=asked.rolling_windows,
+            statistics=asked.rolling_statistics,
+        ),
+        interaction_features(telemetry, pairs=asked.interactions),
+    ]
+    if asked.missing_indicators:
+        made.append(missing_features(telemetry, targets=targets))
+    numbers = _as_float32(pd.concat([telemetry[measured], *made], axis=1))
+    frame = pd.concat([telemetry[[GROUP, TIME, *params.prepare.static]], numbers], axis=1)
+    return Features(frame=frame[[GROUP, TIME, *schema.columns]], schema=schema)
+
+
+def _columns(params: Params) -> list[tuple[str, Column]]:
+    """Name and role of every column but the key, in the table's order; names may still collide."""
+    targets, asked = params.base.target_metrics, params.featurize
+    columns = [(name, Column("target", "real", "telemetry")) for name in targets]
+    columns += [(name, Column("observed", "real", "telemetry")) for name in params.prepare.covariates]
+    columns += [(name, Column("static", "categorical", "telemetry")) for name in params.prepare.static]
+    columns += calendar_columns(asked, time=TIME)
+    columns += lag_columns(targets=targets, lags=asked.lags, horizon=params.split.horizon)
+    columns += rolling_columns(
+        targets=targets, windows=asked.rolling_windows, statistics=asked.rolling_statistics
+    )
+    columns += interaction_columns(pairs=asked.interactions)
+    if asked.missing_indicators:
+        columns += missing_columns(targets=targets)
+    return columns
+
+
+def _require_columns(telemetry: pd.DataFrame, names: list[str]) -> None:
+    if telemetry.empty:
+        raise HostcastError("the prepared telemetry holds no rows", remedy="make it anew: dvc repro prepare")
+    for name in names:
+        if name not in telemetry.columns:
+            raise HostcastError(
+                "is not in the prepared telemetry",
+                column=name,
+                remedy="make it anew: dvc repro prepare",
+            )
+
+
+def _refuse_collisions(columns: list[tuple[str, Column]], telemetry: pd.DataFrame) -> None:
+    times = Counter(name for name, _ in columns)
+    for name, column in columns:
+        taken = column.made_by != "telemetry" and name in telemetry.columns
+        if taken or times[name] > 1:
+            raise HostcastError(
+                "a feature would bear this name, which is taken already",
+                column=name,
+                remedy="rename the telemetry's column, or name the feature only once in featurize",
+            )
+
+
+def _require_regular(telemetry: pd.DataFrame, step: pd.Timedelta) -> None:
+    """Lags and windows count rows: they mean time only on a grid without holes."""
+    groups = telemetry[GROUP].to_numpy()
+    same = groups[1:] == groups[:-1]
+    gaps = telemetry[TIME].diff().iloc[1:].to_numpy()
+    wrong = np.flatnonzero(same & (gaps != step.to_timedelta64()))
+    if len(wrong):
+        raise HostcastError(
+            f"is not one step of {step} after the row before it",
+            column=TIME,
+            row=int(wrong[0]) + 2,
+            remedy="make the prepared telemetry anew: dvc repro prepare",
+        )
+    starts = int((~same).sum()) + 1
+    if len(telemetry) and starts != telemetry[GROUP].nunique():
+        raise HostcastError(
+            "the rows of a server do not stand together",
+            column=GROUP,
+            remedy="make the prepared telemetry anew: dvc repro prepare",
+        )
+
+
+def _as_float32(numbers: pd.DataFrame) -> pd.DataFrame:
+    with np.errstate(over="ignore"):
+        narrow = numbers.astype("float32")
+    for name in narrow.columns:
+        infinite = np.flatnonzero(np.isinf(narrow[name].to_numpy()))
+        if len(infinite):
+            raise HostcastError(
+                f"{len(infinite)} value(s) are too large for a 32-bit number",
+                column=str(name),
+                row=int(infinite[0]) + 1,
+                remedy="give the source column in a larger unit, or take it out of featurize.interactions",
+            )
+    return narrow

@@ -1,0 +1,126 @@
+"""Forecasts at given cutoffs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from hostcast.forecasting.interpretation import Interpretation
+from hostcast.machine import loader_options, uses_gpu
+from hostcast.model import Model
+from hostcast.params import Params
+
+__all__ = ["Forecast", "forecast", "quantile_column"]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Quantile forecasts and what they were made from.
+
+    Attributes:
+        table: server, cutoff, timestamp, target and one column per level (q0.1, ...), in the targets'
+            units; sorted by server, cutoff, target, timestamp.
+        importance: part (static, encoder, decoder), variable, importance; sums to 1 per part.
+        attention: position (steps before the first forecast step, -encoder_length to -1), weight.
+    """
+
+    table: pd.DataFrame
+    importance: pd.DataFrame
+    attention: pd.DataFrame
+
+
+def quantile_column(level: float) -> str:
+    """Column of a quantile level in forecast tables: q0.1 for 0.1."""
+    return f"q{level:g}"
+
+
+def forecast(
+    model: Model,
+    features: pd.DataFrame,
+    cutoffs: pd.DataFrame,
+    *,
+    step: pd.Timedelta,
+    params: Params,
+) -> Forecast:
+    """Forecast every cutoff.
+
+    Args:
+        model: a trained model.
+        features: the features table; rows after a cutoff serve only for inputs known ahead.
+        cutoffs: columns server, position, cutoff.
+        step: length of one step.
+        params: of these, evaluate.batch_size, prepare.ranges (quantiles are kept within them) and runtime
+            are read.
+    """
+    device = "cuda" if uses_gpu(params.runtime) else "cpu"
+    options = loader_options(params.runtime)
+    progress = params.runtime.progress and sys.stderr.isatty()
+    spec = model.spec
+    engine = model.get_engine()
+    loader = engine.loader(features, spec, cutoffs, batch_size=params.evaluate.batch_size, options=options)
+    network = model.network.to(device).eval()
+    interpretation = Interpretation(spec)
+    chunks: list[npt.NDArray[np.float64]] = []
+    with (
+        torch.inference_mode(),
+        tqdm(total=len(cutoffs), unit="window", desc="forecasting", disable=not progress) as bar,
+    ):
+        for raw in loader:
+            batch = engine.unpack(_moved(raw, device), spec)
+            out = network(batch)
+            chunks.append(out.in_units(batch).double().cpu().numpy())
+            interpretation.add(out)
+            bar.update(batch.size)
+    network.cpu()
+    values = np.concatenate(chunks)  # (windows, horizon, targets, levels)
+    for place, target in enumerate(spec.targets):
+        low, high = params.prepare.ranges.get(target, (None, None))
+        np.clip(values[:, :, place], low, high, out=values[:, :, place])
+    return Forecast(
+        _table(values, cutoffs, spec.targets, spec.quantiles, step),
+        interpretation.importance(),
+        interpretation.attention(),
+    )
+
+
+def _table(
+    values: npt.NDArray[np.float64],
+    cutoffs: pd.DataFrame,
+    targets: list[str],
+    levels: list[float],
+    step: pd.Timedelta,
+) -> pd.DataFrame:
+    windows, horizon, count, _ = values.shape
+    by_target = values.transpose(0, 2, 1, 3).reshape(windows * count * horizon, len(levels))
+    ahead = np.tile(np.arange(1, horizon + 1), windows * count)
+    cutoff = cutoffs["cutoff"].repeat(count * horizon).reset_index(drop=True)
+    table = pd.DataFrame(
+        {
+            "server": cutoffs["server"].to_numpy().repeat(count * horizon),
+            "cutoff": cutoff,
+            "timestamp": cutoff + ahead * step,
+            "target": np.tile(np.repeat(np.array(targets, dtype=object), horizon), windows),
+        }
+    )
+    for place, level in enumerate(levels):
+        table[quantile_column(level)] = by_target[:, place]
+    order = ["server", "cutoff", "target", "timestamp"]
+    return table.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _moved(value: object, device: str) -> object:
+    match value:
+        case torch.Tensor():
+            return value.to(device, non_blocking=True)
+        case dict():
+            return {key: _moved(item, device) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(_moved(item, device) for item in value)
+        case _:
+            return value

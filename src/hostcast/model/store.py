@@ -1,0 +1,143 @@
+"""Saving and loading a trained model without pickle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_model as load_weights
+from safetensors.torch import save_model as save_weights
+
+from hostcast.engines import Architecture, Engine, Network, get_engine
+from hostcast.errors import HostcastError
+from hostcast.files import read_json, sha256_of, write_json
+from hostcast.windows import InputSpec
+
+__all__ = ["Model", "load_model", "save_model"]
+
+FORMAT = 1
+WEIGHTS = "weights.safetensors"
+DESCRIPTION = "model.json"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with all that is needed to forecast with it.
+
+    Attributes:
+        network: on the CPU, in evaluation mode.
+        spec: inputs, scales and vocabularies, fitted on the training span.
+        architecture: sizes of the network.
+        engine: name of the engine that computes it.
+        provenance: params, hashes of the inputs, versions, training metrics.
+    """
+
+    network: Network
+    spec: InputSpec
+    architecture: Architecture
+    engine: str
+    provenance: dict[str, Any]
+
+    def get_engine(self) -> Engine:
+        """The engine that computes the network."""
+        return get_engine(self.engine)
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write the model folder; what stood there stays until the new one is whole.
+
+    Raises:
+        HostcastError: the disk is full or can't be written to.
+    """
+    temporary: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        weights = temporary / WEIGHTS
+        save_weights(model.network, str(weights))
+        write_json(
+            temporary / DESCRIPTION,
+            {
+                "format": FORMAT,
+                "engine": model.engine,
+                "architecture": model.architecture.to_dict(),
+                "spec": model.spec.to_dict(),
+                "weights": {"file": WEIGHTS, "sha256": sha256_of(weights)},
+                **model.provenance,
+            },
+        )
+        for written in (temporary, weights):
+            # mkdtemp and safetensors leave them private
+            written.chmod(0o755 if written.is_dir() else 0o644)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise HostcastError(
+            f"the model could not be written: {error}",
+            file=folder,
+            remedy="free some disk space and run `dvc repro` again",
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_model(folder: Path) -> Model:
+    """Load a model folder. Nothing in it can run code.
+
+    Raises:
+        HostcastError: a file is missing or damaged, the weights are not those the model was saved with,
+            or the description does not fit them.
+    """
+    description_path, weights_path = folder / DESCRIPTION, folder / WEIGHTS
+    description = _description(description_path)
+    if not weights_path.is_file():
+        raise HostcastError("the weights are missing", file=weights_path, remedy=_RESTORE)
+    try:
+        if sha256_of(weights_path) != description["weights"]["sha256"]:
+            raise HostcastError(
+                f"the weights were altered: their SHA-256 is not the one in {DESCRIPTION}",
+                file=weights_path,
+                remedy=_RESTORE,
+            )
+        spec = InputSpec.from_dict(description["spec"])
+        architecture = Architecture(**description["architecture"])
+        network = get_engine(description["engine"]).network(spec, architecture)
+        # safetensors stores modules that share weights once, and checks that all others are there
+        load_weights(network, str(weights_path))
+    except HostcastError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise HostcastError(
+            f"the description does not fit the weights: {error!r}",
+            file=description_path,
+            remedy=_RESTORE,
+        ) from error
+    known = {"format", "engine", "architecture", "spec", "weights"}
+    provenance = {key: value for key, value in description.items() if key not in known}
+    return Model(network.eval(), spec, architecture, description["engine"], provenance)
+
+
+_RESTORE = "restore the folder (`dvc checkout models/tft`) or train anew (`dvc repro -f train`)"
+
+
+def _description(path: Path) -> Mapping[str, Any]:
+    try:
+        content = read_json(path)
+    except FileNotFoundError:
+        raise HostcastError("there is no model here", file=path, remedy=_RESTORE) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise HostcastError(f"not readable as JSON: {error}", file=path, remedy=_RESTORE) from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise HostcastError(
+            f"not a model description of format {FORMAT}",
+            file=path,
+            remedy="load it with the version of hostcast that wrote it, or train anew",
+        )
+    return content

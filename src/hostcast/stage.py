@@ -1,0 +1,106 @@
+"""Running one stage: params in, errors as messages, nothing lost when it fails."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hostcast.errors import HostcastError
+from hostcast.params import Params, load_params
+from hostcast.state import state_folder
+
+__all__ = ["run_stage"]
+
+log = logging.getLogger(__name__)
+
+
+def run_stage(name: str, work: Callable[[Params], None], *, metrics: Sequence[Path] = ()) -> int:
+    """Run `work` as stage `name`; returns the exit code.
+
+    DVC deletes a stage's outputs before it starts the stage. If the stage then fails, the outputs of the
+    last good run are put back, so a bad input or a full disk costs nothing that was there before.
+
+    Args:
+        name: the stage's name in dvc.yaml.
+        work: does the stage's work.
+        metrics: outputs that git keeps and DVC does not cache.
+    """
+    _set_up_logging(name)
+    try:
+        work(load_params())
+    except HostcastError as error:
+        log.error("%s", error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            _restore(name, metrics)
+            raise
+        log.error(
+            "the disk is full: %s\n  What to do: free some space and run `dvc repro` again",
+            error.filename or error,
+        )
+    except KeyboardInterrupt:
+        log.error("interrupted")
+        _restore(name, metrics)
+        return 130
+    except BaseException:
+        _restore(name, metrics)
+        raise
+    else:
+        _keep(name, metrics)
+        return 0
+    _restore(name, metrics)
+    return 1
+
+
+def _set_up_logging(name: str) -> None:
+    logging.basicConfig(level=logging.INFO, format=f"{name:>9} | %(message)s", stream=sys.stderr, force=True)
+    for noisy in ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning", "dvc"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+        logging.getLogger(noisy).propagate = False
+    logging.captureWarnings(True)
+    # of libraries about other libraries: nothing a user of hostcast could act on
+    for message in (
+        ".*given NumPy array is not writable.*",
+        ".*isinstance\\(treespec, LeafSpec\\).*",
+        ".*is deprecated.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def _keep(name: str, metrics: Sequence[Path]) -> None:
+    folder = state_folder() / "kept" / name
+    for path in metrics:
+        if path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / path.name)
+
+
+def _restore(name: str, metrics: Sequence[Path]) -> None:
+    for path in metrics:
+        kept = state_folder() / "kept" / name / path.name
+        if not path.exists() and kept.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(kept, path)
+    if not Path("dvc.lock").exists():
+        return
+    # only a failing stage pays for importing DVC
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc_objects.errors import ObjectFormatError
+
+    try:
+        with Repo() as repo:
+            for out in repo.stage.load_one(name=name).outs:
+                path = Path(out.fs_path)
+                if out.use_cache and out.hash_info and not path.exists():
+                    out.checkout(force=True)
+                    log.info("put back %s of the last good run", path.relative_to(repo.root_dir))
+    except (DvcException, ObjectFormatError, OSError) as error:
+        log.warning(
+            "the last good run's outputs could not be put back (%s); `dvc checkout` may still do it", error
+        )

@@ -1,0 +1,152 @@
+"""From rows to one observation per server and step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hostcast.telemetry.observations import Observations
+
+__all__ = ["Cleaned", "clean"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """One observation per server and step, sorted by both.
+
+    Attributes:
+        server: server code, (observations,).
+        step: microseconds since 1970, divided by the step's length and rounded down, (observations,).
+        values: float32, NaN = missing, finite else, (observations, metrics).
+        infinite, out_of_range: for each metric, values taken as missing.
+        out_of_order: rows that came after a later row of their server.
+        merged: rows merged into another one, by reason.
+        dropped: rows left out, by reason.
+    """
+
+    server: Ints
+    step: Ints
+    values: Floats
+    infinite: Mapping[str, int]
+    out_of_range: Mapping[str, int]
+    out_of_order: int
+    merged: Counter[str]
+    dropped: Counter[str]
+
+
+def clean(
+    rows: Observations,
+    metrics: Sequence[str],
+    ranges: Mapping[str, Sequence[float | None]],
+    step_micros: int,
+) -> Cleaned:
+    """Mask implausible values, merge duplicates and average what falls into one step.
+
+    Step t covers [t, t + length): the value at t holds nothing observed once t's step has ended, and
+    becomes known when it ends. A mean of several rows is taken over their valid values, in float64.
+    The outcome does not depend on the order of the rows.
+    """
+    values = rows.values.copy()
+    infinite, outside = _masked(values, metrics, ranges)
+    out_of_order = _out_of_order(rows.server, rows.micros)
+
+    valid = ~np.isnan(values).all(axis=1)
+    server, micros, values = rows.server[valid], rows.micros[valid], values[valid]
+    order = np.lexsort((micros, server))
+    server, micros, values = server[order], micros[order], values[order]
+    step = np.floor_divide(micros, step_micros)
+
+    repeated = _same(server, step)
+    merged: Counter[str] = Counter()
+    if repeated.any():
+        server, micros, values, merged = _merged(server, micros, step, values)
+        step = np.floor_divide(micros, step_micros)
+    return Cleaned(
+        server=server,
+        step=step,
+        values=values,
+        infinite=infinite,
+        out_of_range=outside,
+        out_of_order=out_of_order,
+        merged=merged,
+        dropped=Counter(without_valid_value=int((~valid).sum())),
+    )
+
+
+def _masked(
+    values: Floats, metrics: Sequence[str], ranges: Mapping[str, Sequence[float | None]]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Set implausible values to NaN in place; how many there were, by metric."""
+    infinite, outside = {}, {}
+    for position, name in enumerate(metrics):
+        column = values[:, position]
+        endless = np.isinf(column)
+        column[endless] = np.nan
+        infinite[name] = int(endless.sum())
+        low, high = ranges.get(name, (None, None))
+        beyond = np.zeros(len(column), np.bool_)
+        # the bounds in float32 too: 0.1 must lie within [0.1, 1]
+        if low is not None:
+            beyond |= column < np.float32(low)
+        if high is not None:
+            beyond |= column > np.float32(high)
+        column[beyond] = np.nan
+        outside[name] = int(beyond.sum())
+    return infinite, outside
+
+
+def _out_of_order(server: Ints, micros: Ints) -> int:
+    order = np.argsort(server, kind="stable")
+    own, time = server[order], micros[order]
+    return int(((own[1:] == own[:-1]) & (time[1:] < time[:-1])).sum())
+
+
+def _same(*keys: Ints) -> npt.NDArray[np.bool_]:
+    """Which rows equal their predecessor in every key; the first never does."""
+    same = np.ones(len(keys[0]), np.bool_)
+    same[:1] = False
+    for key in keys:
+        same[1:] &= key[1:] == key[:-1]
+    return same
+
+
+def _merged(
+    server: Ints, micros: Ints, step: Ints, values: Floats
+) -> tuple[Ints, Ints, Floats, Counter[str]]:
+    """One row per server and step out of rows sorted by server and time."""
+    bits = values.view(np.int32)  # NaN equals NaN here, and sorting is exact
+    order = np.lexsort((*bits.T[::-1], micros, server))
+    server, micros, step, values, bits = (
+        server[order],
+        micros[order],
+        step[order],
+        values[order],
+        bits[order],
+    )
+    instant = _same(server, micros)
+    exact = instant.copy()
+    exact[1:] &= (bits[1:] == bits[:-1]).all(axis=1)
+    distinct = ~exact
+    merged = Counter(exact_duplicates=int(exact.sum()), conflicting_duplicates=int((instant & ~exact).sum()))
+
+    server, micros, step, values = server[distinct], micros[distinct], step[distinct], values[distinct]
+    later = _same(server, step)
+    merged["same_step"] = int(later.sum()) - merged["conflicting_duplicates"]
+    start = np.flatnonzero(~later)
+    several = np.diff(np.append(start, len(server))) > 1
+    averaged = values[start]
+    valid = ~np.isnan(values)
+    count = np.add.reduceat(valid, start, axis=0, dtype=np.int64)
+    total = np.add.reduceat(np.where(valid, values, 0), start, axis=0, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # no valid value: 0 / 0 is the NaN that is wanted
+        mean = (total / count).astype(np.float32)
+    averaged[several] = mean[several]
+    averaged[np.isnan(averaged)] = np.nan
+    return server[start], micros[start], averaged, +merged

@@ -1,0 +1,30 @@
+"""Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hostcast.errors import HostcastError
+from hostcast.telemetry.formats.columns import check_columns
+
+__all__ = ["read_parquet"]
+
+
+def read_parquet(data: bytes, wanted: Sequence[str], file: str) -> dict[str, Any]:
+    """Read the wanted columns only; see `read_file` for the errors."""
+    try:
+        source = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        check_columns(source.schema_arrow.names, wanted, file)
+        table = source.read(columns=list(wanted))
+        # text from a foreign writer need not be UTF-8, and would fail much later
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise HostcastError(
+            f"damaged, truncated or no Parquet: {reason}", file=file, remedy="copy or write the file again"
+        ) from None
+    return {name: table.column(name) for name in wanted}

@@ -1,0 +1,149 @@
+"""The Lightning module around a network: loss, logging, optimiser."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from hostcast.engines import Engine, Network
+from hostcast.errors import HostcastError
+from hostcast.params import TrainParams
+from hostcast.training.loss import pinball_sums
+from hostcast.training.schedules import lr_schedule
+from hostcast.windows import Batch, InputSpec
+
+__all__ = ["TARGET_LOSS", "ForecastModule"]
+
+# what follows is quoted: loggers make files of metric names, and a column may be called ../..
+TARGET_LOSS = "val_loss_of_"
+
+
+class ForecastModule(LightningModule):
+    """Trains a network on the pinball loss of all targets.
+
+    Each target's loss is divided by its mean absolute value over the training span, so the loss is
+    the mean over targets of a wQL and no unit dominates. Validation loss is taken over all validation
+    windows at once, not averaged over batches.
+
+    Args:
+        network: what is trained.
+        engine: unpacks batches.
+        spec: inputs and scales.
+        train: the params of the stage.
+        learning_rate: peak rate.
+    """
+
+    levels: Tensor
+    target_weights: Tensor
+    train_loss: Tensor
+    train_values: Tensor
+    validation_loss: Tensor
+    validation_values: Tensor
+
+    def __init__(
+        self,
+        network: Network,
+        engine: Engine,
+        spec: InputSpec,
+        train: TrainParams,
+        learning_rate: float,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.engine = engine
+        self.spec = spec
+        self.train_params = train
+        self.learning_rate = learning_rate
+        weights = torch.tensor(
+            [train.target_weights.get(name, 1.0) / spec.target_scales[name].loss for name in spec.targets]
+        )
+        self.register_buffer("levels", torch.tensor(spec.quantiles), persistent=False)
+        self.register_buffer("target_weights", weights, persistent=False)
+        count = len(spec.targets)
+        for part in ("train", "validation"):
+            for quantity in ("loss", "values"):
+                zeros = torch.zeros(count, dtype=torch.float64)
+                self.register_buffer(f"{part}_{quantity}", zeros, persistent=False)
+
+    def forward(self, raw: Any) -> tuple[Batch, Any]:
+        """The batch and the network's forecast of it."""
+        batch = self.engine.unpack(raw, self.spec)
+        return batch, self.network(batch)
+
+    def training_step(self, raw: Any, batch_idx: int) -> Tensor:
+        """One batch's loss."""
+        batch, loss, values = self._sums(raw)
+        self._add("train", loss, values)
+        mean = self._weigh(loss, values)
+        self.log("train_loss_step", mean, batch_size=batch.size)
+        return mean
+
+    def validation_step(self, raw: Any, batch_idx: int) -> None:
+        """Add one batch to the validation loss."""
+        _, loss, values = self._sums(raw)
+        self._add("validation", loss, values)
+
+    def on_train_epoch_start(self) -> None:
+        """Forget the last epoch's sums."""
+        self._clear("train")
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation's sums."""
+        self._clear("validation")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the loss of the whole validation, overall and per target."""
+        total = self._weigh(self.validation_loss, self.validation_values)
+        if not torch.isfinite(total):
+            raise HostcastError(
+                f"training diverged in epoch {self.current_epoch}: the validation loss is {total.item()}",
+                remedy="lower train.learning_rate or train.gradient_clip_val, "
+                "or use train.precision bf16-mixed instead of 16-mixed",
+            )
+        self.log("val_loss", total.float())
+        each = self._mean(self.validation_loss, self.validation_values) * self.target_weights
+        for name, value in zip(self.spec.targets, each, strict=True):
+            self.log(f"{TARGET_LOSS}{quote(name, safe='')}", value.float())
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's mean training loss."""
+        self.log("train_loss", self.mean_train_loss())
+
+    def mean_train_loss(self) -> float:
+        """Training loss of the epoch so far."""
+        return float(self._weigh(self.train_loss, self.train_values))
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and the schedule that the params name."""
+        train = self.train_params
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=self.learning_rate, weight_decay=train.weight_decay
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = lr_schedule(optimizer, train, steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _sums(self, raw: Any) -> tuple[Batch, Tensor, Tensor]:
+        batch, forecast = self(raw)
+        loss, values = pinball_sums(
+            forecast.quantiles, batch.target, batch.observed, batch.spread, self.levels
+        )
+        return batch, loss, values
+
+    def _mean(self, loss: Tensor, values: Tensor) -> Tensor:
+        return loss / values.clamp(min=1.0)
+
+    def _weigh(self, loss: Tensor, values: Tensor) -> Tensor:
+        return (self._mean(loss, values) * self.target_weights).mean()
+
+    def _add(self, part: str, loss: Tensor, values: Tensor) -> None:
+        getattr(self, f"{part}_loss").add_(loss.detach())
+        getattr(self, f"{part}_values").add_(values.detach())
+
+    def _clear(self, part: str) -> None:
+        getattr(self, f"{part}_loss").zero_()
+        getattr(self, f"{part}_values").zero_()

@@ -1,0 +1,20 @@
+"""From the features table to batches: what a model takes in, how it is scaled, which windows it sees."""
+
+from hostcast.windows.batch import Batch, QuantileForecast
+from hostcast.windows.frame import POSITION, model_frame
+from hostcast.windows.normalizers import target_normalizer
+from hostcast.windows.sampler import EpochSampler
+from hostcast.windows.spec import InputSpec, Scale, TargetScale, fit_inputs
+
+__all__ = [
+    "POSITION",
+    "Batch",
+    "EpochSampler",
+    "InputSpec",
+    "QuantileForecast",
+    "Scale",
+    "TargetScale",
+    "fit_inputs",
+    "model_frame",
+    "target_normalizer",
+]

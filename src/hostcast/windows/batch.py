@@ -1,0 +1,63 @@
+"""What every engine's loader yields and every engine's network returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Batch", "QuantileForecast"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows ready for a network.
+
+    Attributes:
+        inputs: what the engine's network takes, opaque to everyone else.
+        target: (batch, horizon, targets), in window scale; meaningless where not observed.
+        observed: (batch, horizon, targets), 1 where the target was really observed, else 0.
+        center, spread: (batch, targets): value = target * spread + center, in the targets' units.
+    """
+
+    inputs: dict[str, Any]
+    target: Tensor
+    observed: Tensor
+    center: Tensor
+    spread: Tensor
+
+    @property
+    def size(self) -> int:
+        """Number of windows."""
+        return int(self.target.shape[0])
+
+
+@dataclass(frozen=True)
+class QuantileForecast:
+    """What a network returns for a batch.
+
+    Attributes:
+        quantiles: (batch, horizon, targets, levels), in window scale, levels as trained.
+        encoder_attention: (batch, horizon, heads, encoder_length), padded on the right.
+        encoder_lengths: (batch,), steps of history.
+        static_weights, encoder_weights, decoder_weights: variable-selection weights,
+            (batch, variables), (batch, encoder_length, variables), (batch, horizon, variables).
+    """
+
+    quantiles: Tensor
+    encoder_attention: Tensor
+    encoder_lengths: Tensor
+    static_weights: Tensor
+    encoder_weights: Tensor
+    decoder_weights: Tensor
+
+    def in_units(self, batch: Batch) -> Tensor:
+        """Quantiles in the targets' units, (batch, horizon, targets, levels), float32, rising.
+
+        Crossing levels are put in order, which never makes the pinball loss worse (Chernozhukov,
+        Fernández-Val and Galichon, 2010, "Quantile and probability curves without crossing").
+        """
+        rising = torch.sort(self.quantiles.float(), dim=-1).values
+        return rising * batch.spread[:, None, :, None] + batch.center[:, None, :, None]

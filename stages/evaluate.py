@@ -1,0 +1,52 @@
+"""Stage evaluate: forecasts at every test cutoff, scored beside baselines, and the report."""
+
+import sys
+
+import pandas as pd
+
+from hostcast import paths
+from hostcast.evaluation import EvaluationInputs, evaluate, write_evaluation
+from hostcast.files import read_json, write_parquet
+from hostcast.forecasting import forecast
+from hostcast.model import load_model
+from hostcast.params import Params
+from hostcast.splitting import read_split
+from hostcast.stage import run_stage
+from hostcast.telemetry.simulation import oracle_quantiles
+
+
+def main(params: Params) -> None:
+    split = read_split(paths.SPLIT, paths.WINDOWS)
+    cutoffs = split.cutoffs("test", stride=params.evaluate.stride)
+    made = forecast(
+        load_model(paths.MODEL), pd.read_parquet(paths.FEATURES), cutoffs, step=split.step, params=params
+    )
+    write_parquet(paths.FORECASTS, made.table)
+    oracle = None
+    if paths.SIMULATION_TRUTH.exists():
+        truth = pd.read_parquet(paths.SIMULATION_TRUTH)
+        oracle = oracle_quantiles(
+            truth[truth["target"].isin(params.base.target_metrics)],
+            cutoffs,
+            horizon=params.split.horizon,
+            quantiles=params.evaluate.quantiles,
+            step=split.step,
+            ranges=params.prepare.ranges,
+        )
+    inputs = EvaluationInputs(
+        forecasts=made.table,
+        telemetry=pd.read_parquet(paths.PREPARED),
+        cutoffs=cutoffs,
+        test_start=split.test_start(),
+        importance=made.importance,
+        attention=made.attention,
+        history=pd.read_csv(paths.HISTORY),
+        quality=read_json(paths.QUALITY_REPORT),
+        params=params,
+        oracle=oracle,
+    )
+    write_evaluation(evaluate(inputs))
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage("evaluate", main, metrics=[paths.EVALUATE_METRICS]))

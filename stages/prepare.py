@@ -1,0 +1,21 @@
+"""Stage prepare: telemetry, checked and on a regular grid."""
+
+import sys
+
+from hostcast import paths
+from hostcast.files import write_json, write_parquet
+from hostcast.params import Params
+from hostcast.stage import run_stage
+from hostcast.telemetry import prepare
+
+
+def main(params: Params) -> None:
+    prepared = prepare(params)
+    write_parquet(paths.PREPARED, prepared.telemetry)
+    if prepared.noise_floor is not None:
+        write_parquet(paths.SIMULATION_TRUTH, prepared.noise_floor)
+    write_json(paths.QUALITY_REPORT, prepared.quality)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage("prepare", main))

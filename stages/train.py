@@ -1,0 +1,45 @@
+"""Stage train: the best model, resumed where an interrupted run stopped."""
+
+import sys
+
+import pandas as pd
+
+from hostcast import paths
+from hostcast.features import read_roles
+from hostcast.files import write_json, write_text
+from hostcast.model import Model, save_model
+from hostcast.params import Params
+from hostcast.splitting import read_split
+from hostcast.stage import run_stage
+from hostcast.state import state_folder
+from hostcast.training import RunState, TrainingFolders, provenance_of, run_key, train
+
+INPUTS = (paths.FEATURES, paths.ROLES, paths.SPLIT, paths.WINDOWS)
+
+
+def main(params: Params) -> None:
+    provenance = provenance_of(params, INPUTS)
+    state = RunState(state_folder(), run_key(provenance))
+    trained = train(
+        pd.read_parquet(paths.FEATURES),
+        read_roles(paths.ROLES),
+        read_split(paths.SPLIT, paths.WINDOWS),
+        params,
+        state,
+        TrainingFolders(paths.LIVE, paths.LOGS),
+    )
+    model = Model(
+        trained.network,
+        trained.spec,
+        trained.architecture,
+        params.train.engine,
+        {"training": trained.metrics, **provenance},
+    )
+    save_model(model, paths.MODEL)
+    write_text(paths.HISTORY, trained.history.to_csv(index=False, lineterminator="\n"))
+    write_json(paths.TRAIN_METRICS, trained.metrics)
+    state.finish(paths.CHECKPOINTS)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage("train", main, metrics=[paths.TRAIN_METRICS]))

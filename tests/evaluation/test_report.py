@@ -1,0 +1,152 @@
+"""The page and its pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
+from hostcast.evaluation import EvaluationInputs, draw_figures, evaluate, render_report, write_evaluation
+from hostcast.evaluation.figures.style import plain, split_unit
+from hostcast.evaluation.report import wording
+
+MakeInputs = Callable[..., EvaluationInputs]
+HOSTILE = (
+    "<script>alert('x')</script>",
+    "\"><img src=x onerror='y'>\n../../etc/$\\frac{$",
+    "{{ 7*7 }} 日本 \x07 \u202e $a$",
+)
+
+
+class _Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def _render(inputs: EvaluationInputs) -> str:
+    evaluation = evaluate(inputs)
+    return render_report(evaluation, draw_figures(evaluation))
+
+
+def test_hostile_server_names_are_shown_but_never_become_markup(make_inputs: MakeInputs) -> None:
+    inputs = make_inputs(
+        names=HOSTILE,
+        bias=8.0,
+        quality={"dropped": list(HOSTILE), HOSTILE[1]: {"rows": 3}},
+        importance=pd.DataFrame({"part": ["encoder"], "variable": [HOSTILE[1]], "importance": [1.0]}),
+    )
+    page = _Page(_render(inputs))
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert all((a["src"] or "").startswith("data:") for tag, a in page.tags if tag == "img")
+    text = "".join(page.words)
+    assert HOSTILE[0] in text
+    assert "{{ 7*7 }}" in text
+    assert "\x07" not in text
+    assert "\u202e" not in text
+
+
+def test_hostile_names_break_neither_file_names_nor_pictures(make_inputs: MakeInputs, tmp_path: Path) -> None:
+    evaluation = evaluate(make_inputs(names=HOSTILE))
+    write_evaluation(
+        evaluation,
+        metrics=tmp_path / "m.json",
+        tables=tmp_path / "t",
+        plots=tmp_path / "p",
+        report=tmp_path / "r.html",
+    )
+    for picture in (tmp_path / "p").iterdir():
+        assert re.fullmatch(r"[a-z]+(-\d\d)?\.svg", picture.name)
+        ElementTree.fromstring(picture.read_text("utf-8"))
+    servers = pd.read_csv(tmp_path / "t" / "by_server.csv")["server"]
+    assert set(servers) == set(HOSTILE)
+
+
+def test_the_page_asks_for_nothing_from_outside(make_inputs: MakeInputs) -> None:
+    text = _render(make_inputs())
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "url(" not in text
+    links = [a["href"] for tag, a in _Page(text).tags if tag == "a"]
+    anchors = {f"#{a['id']}" for _, a in _Page(text).tags if "id" in a}
+    assert set(links) <= anchors
+
+
+def test_the_page_says_plainly_which_way_it_went(make_inputs: MakeInputs) -> None:
+    assert "Do not use this model." in _render(make_inputs(bias=30.0))
+    good = make_inputs()
+    truth = good.forecasts.merge(
+        good.telemetry.melt(["server", "timestamp"], var_name="target", value_name="actual"),
+        on=["server", "timestamp", "target"],
+    ).fillna({"actual": 0.0})
+    for name in [name for name in truth.columns if name.startswith("q0.")]:
+        truth[name] = 0.5 * truth[name] + 0.5 * truth["actual"]
+    assert "better than" in _render(make_inputs(forecasts=truth.drop(columns="actual")))
+
+
+@pytest.mark.parametrize("quality", [{}, {"a": None, "b": [], "c": {}, "d": {"e": {"f": [1, 2]}}, "g": True}])
+def test_any_quality_report_can_be_shown(make_inputs: MakeInputs, quality: dict[str, object]) -> None:
+    assert "The data behind it" in _render(make_inputs(quality=quality))
+
+
+def test_an_empty_training_history_and_no_pictures_still_make_a_page(make_inputs: MakeInputs) -> None:
+    inputs = make_inputs()
+    none = inputs.params.model_copy(
+        update={"evaluate": inputs.params.evaluate.model_copy(update={"plot_servers": 0})}
+    )
+    empty = pd.DataFrame({"epoch": [], "train_loss": [], "val_loss": [], "learning_rate": []})
+    assert "No pictures were asked for" in _render(make_inputs(params=none, history=empty))
+
+
+def test_drawing_leaves_global_plot_settings_alone(make_inputs: MakeInputs) -> None:
+    before = dict(mpl.rcParams)
+    draw_figures(evaluate(make_inputs()))
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("cover", "words"),
+    [
+        (0.80, "mean what they say"),
+        (0.6, "too sure of itself"),
+        (0.95, "too cautious"),
+        (float("nan"), "few"),
+    ],
+)
+def test_coverage_is_put_into_words(cover: float, words: str) -> None:
+    assert words in wording.calibration_sentence(cover)
+
+
+def test_durations_read_as_people_say_them() -> None:
+    lengths = [
+        ("5min", "5 minutes"),
+        ("8h", "8 hours"),
+        ("1D", "24 hours"),
+        ("7D", "7 days"),
+        ("30s", "30 seconds"),
+    ]
+    for given, said in lengths:
+        assert wording.duration(pd.Timedelta(given)) == said
+
+
+def test_names_from_the_data_are_harmless_labels() -> None:
+    assert plain("a\nb$x$") == r"a\nb\$x\$"
+    assert len(plain("x" * 500)) < 60
+    assert split_unit("cpu_percent") == ("cpu", "%")
+    assert split_unit("load_average") == ("load average", "")
+    assert split_unit("_percent")[0]
