@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +112,42 @@ def make_inputs(
             "history": pd.DataFrame(
                 {"epoch": [0, 1], "train_loss": [1.0, 0.8], "val_loss": [1.1, 0.9], "learning_rate": 0.01}
             ),
-            "quality": {"servers": len(names), "missing": {"cpu_percent": 0.05}, "dropped": []},
+            "quality": quality_report(names),
             "params": params,
         }
         return EvaluationInputs(**(content | changes))
 
     return make
+
+
+def quality_report(names: Sequence[str]) -> dict[str, Any]:
+    """A data-quality report in the form that `prepare` writes, with a gap on every server."""
+    return {
+        "source": "files",
+        "files": [{"name": "fleet.csv", "rows": 100, "format": "csv", "sha256": "0" * 64}],
+        "span": {"first": "2025-01-06T00:00:00Z", "last": "2025-01-08T00:00:00Z"},
+        "rows": {"read": 100, "grid_steps": 110, "missing_steps": 10},
+        "servers": [
+            {
+                "name": name,
+                "first": "2025-01-06T00:00:00Z",
+                "last": "2025-01-08T00:00:00Z",
+                "steps": 55,
+                "observed": 50,
+                "longest_gap": 3,
+            }
+            for name in names
+        ],
+        "left_out": [{"name": name, "reason": "few rows", "observed": 2} for name in names[:1]],
+        "columns": {
+            "cpu_percent": {
+                "min": 0.0,
+                "mean": 30.0,
+                "max": 99.0,
+                "missing_share": 0.09,
+                "out_of_range": 4,
+            },
+            "wholly_missing": {"min": None, "mean": None, "max": None},
+        },
+        "treatments": [{"issue": f"rows of {name}", "treatment": "left out", "count": 2} for name in names],
+    }

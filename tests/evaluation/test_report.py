@@ -15,6 +15,8 @@ import pytest
 from hostcast.evaluation import EvaluationInputs, draw_figures, evaluate, render_report, write_evaluation
 from hostcast.evaluation.figures.style import plain, split_unit
 from hostcast.evaluation.report import wording
+from hostcast.params import load_params
+from hostcast.telemetry import prepare
 
 MakeInputs = Callable[..., EvaluationInputs]
 HOSTILE = (
@@ -47,7 +49,6 @@ def test_hostile_server_names_are_shown_but_never_become_markup(make_inputs: Mak
     inputs = make_inputs(
         names=HOSTILE,
         bias=8.0,
-        quality={"dropped": list(HOSTILE), HOSTILE[1]: {"rows": 3}},
         importance=pd.DataFrame({"part": ["encoder"], "variable": [HOSTILE[1]], "importance": [1.0]}),
     )
     page = _Page(_render(inputs))
@@ -99,9 +100,20 @@ def test_the_page_says_plainly_which_way_it_went(make_inputs: MakeInputs) -> Non
     assert "better than" in _render(make_inputs(forecasts=truth.drop(columns="actual")))
 
 
-@pytest.mark.parametrize("quality", [{}, {"a": None, "b": [], "c": {}, "d": {"e": {"f": [1, 2]}}, "g": True}])
-def test_any_quality_report_can_be_shown(make_inputs: MakeInputs, quality: dict[str, object]) -> None:
-    assert "The data behind it" in _render(make_inputs(quality=quality))
+def test_the_report_says_what_was_wrong_with_the_data_and_what_was_done(make_inputs: MakeInputs) -> None:
+    text = "".join(_Page(_render(make_inputs())).words)
+    assert "Nothing was observed at 10 of these steps" in text
+    assert "Servers with the most gaps" in text
+    assert "1 servers were left out" in text
+
+
+def test_the_quality_report_of_a_real_run_can_be_shown(make_inputs: MakeInputs) -> None:
+    params = load_params(Path(__file__).parents[2] / "params.yaml")
+    small = params.prepare.simulate.model_copy(update={"servers": 2, "days": 2})
+    prepared = prepare(
+        params.model_copy(update={"prepare": params.prepare.model_copy(update={"simulate": small})})
+    )
+    assert "of a simulated fleet" in _render(make_inputs(quality=prepared.quality))
 
 
 def test_an_empty_training_history_and_no_pictures_still_make_a_page(make_inputs: MakeInputs) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from hostcast.evaluation.figures import Figures
 from hostcast.evaluation.figures.style import DARK_COLOURS, PAPER, split_unit
 from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, NOISE_FLOOR, TFT, best_baseline
 from hostcast.evaluation.report import wording
+from hostcast.evaluation.report.data_quality import data_facts
 
 if TYPE_CHECKING:
     from hostcast.evaluation.evaluate import Evaluation
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["render_report"]
 
 _WORST_SHOWN = 10
-_FACTS_SHOWN = 40
 
 
 def render_report(evaluation: Evaluation, figures: Figures) -> str:
@@ -100,8 +99,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "metrics": _metrics(evaluation),
         "trust": wording.trust_sentence(evaluation.tables["pairs"]),
         "worst": _worst(evaluation),
-        "quality": _flatten(inputs.quality),
-        "quality_limit": _FACTS_SHOWN,
+        "data": data_facts(inputs.quality),
     }
 
 
@@ -173,24 +171,6 @@ def _worst(evaluation: Evaluation) -> list[dict[str, Any]]:
 def _whole(intervals: pd.DataFrame) -> list[tuple[float, float]]:
     own = intervals[intervals["target"] == "all"]
     return list(zip(own["nominal"].tolist(), own["observed"].tolist(), strict=True))
-
-
-def _flatten(content: Any, path: str = "") -> list[tuple[str, str]]:
-    """A nested report as (dotted name, short value) rows; lists are counted and begun."""
-    if isinstance(content, Mapping):
-        # counts per server can be many: the fewest words say how many
-        rows = [pair for key, value in content.items() for pair in _flatten(value, f"{path}{key} › ")]
-        return rows or ([(path.removesuffix(" › "), "none")] if path else [])
-    name = path.removesuffix(" › ").replace("_", " ")
-    if isinstance(content, list | tuple):
-        begin = ", ".join(str(item) for item in content[:5])
-        more = f" … ({len(content):,} in all)" if len(content) > 5 else ""
-        return [(name, (begin + more) or "none")]
-    if isinstance(content, bool) or content is None:
-        return [(name, {True: "yes", False: "no", None: "–"}[content])]
-    if isinstance(content, int | float):
-        return [(name, f"{content:,}" if isinstance(content, int) else _number(content))]
-    return [(name, str(content))]
 
 
 def _visible(text: object, limit: int = 120) -> str:
