@@ -12,6 +12,8 @@ from hostcast.telemetry import prepare
 def main(params: Params) -> None:
     prepared = prepare(params)
     write_parquet(paths.PREPARED, prepared.telemetry)
+    # without DVC around it, the truth of an earlier simulation may still be there
+    paths.SIMULATION_TRUTH.unlink(missing_ok=True)
     if prepared.noise_floor is not None:
         write_parquet(paths.SIMULATION_TRUTH, prepared.noise_floor)
     write_json(paths.QUALITY_REPORT, prepared.quality)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import shutil
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params, load_params
-from hostcast.state import state_folder
 
 __all__ = ["run_stage"]
 
 log = logging.getLogger(__name__)
+
+# not in $HOSTCAST_STATE_DIR: that one may be full, and moves
+KEPT = Path(".hostcast/kept")
 
 
 def run_stage(name: str, work: Callable[[Params], None], *, metrics: Sequence[Path] = ()) -> int:
@@ -73,7 +76,7 @@ def _set_up_logging(name: str) -> None:
 
 
 def _keep(name: str, metrics: Sequence[Path]) -> None:
-    folder = state_folder() / "kept" / name
+    folder = KEPT / name
     for path in metrics:
         if path.exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -81,11 +84,6 @@ def _keep(name: str, metrics: Sequence[Path]) -> None:
 
 
 def _restore(name: str, metrics: Sequence[Path]) -> None:
-    for path in metrics:
-        kept = state_folder() / "kept" / name / path.name
-        if not path.exists() and kept.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(kept, path)
     if not Path("dvc.lock").exists():
         return
     # only a failing stage pays for importing DVC
@@ -96,11 +94,26 @@ def _restore(name: str, metrics: Sequence[Path]) -> None:
     try:
         with Repo() as repo:
             for out in repo.stage.load_one(name=name).outs:
-                path = Path(out.fs_path)
-                if out.use_cache and out.hash_info and not path.exists():
+                # a folder may be there, but half written
+                if not out.hash_info or (Path(out.fs_path).exists() and not out.changed_checksum()):
+                    continue
+                path = Path(out.fs_path).relative_to(repo.root_dir)
+                if out.use_cache:
                     out.checkout(force=True)
-                    log.info("put back %s of the last good run", path.relative_to(repo.root_dir))
+                elif not (path in metrics and _restore_metrics(name, path, out.hash_info.value)):
+                    continue
+                log.info("put back %s of the last good run", path)
     except (DvcException, ObjectFormatError, OSError) as error:
         log.warning(
             "the last good run's outputs could not be put back (%s); `dvc checkout` may still do it", error
         )
+
+
+def _restore_metrics(name: str, path: Path, md5: str) -> bool:
+    kept = KEPT / name / path.name
+    # after a change of branch, the last run here is not the one that dvc.lock speaks of
+    if not kept.exists() or hashlib.md5(kept.read_bytes(), usedforsecurity=False).hexdigest() != md5:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(kept, path)
+    return True

@@ -21,7 +21,8 @@ def test_too_low_costs_nine_times_too_high_at_the_90_percent_quantile() -> None:
 @given(values)
 def test_the_loss_of_the_median_alone_is_the_absolute_error(actual: np.ndarray) -> None:
     loss = quantile_loss(actual, np.zeros((len(actual), 1)), [0.5])
-    np.testing.assert_allclose(loss, np.abs(actual))
+    # half of the smallest denormal number is zero
+    np.testing.assert_allclose(loss, np.abs(actual), atol=1e-300)
 
 
 @given(values, st.floats(0.01, 0.99))

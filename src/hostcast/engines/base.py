@@ -64,6 +64,10 @@ class Network(nn.Module, abc.ABC):
     def forward(self, batch: Batch) -> QuantileForecast:
         """Forecast every window of a batch."""
 
+    @abc.abstractmethod
+    def settle_unknown(self) -> None:
+        """Give code 0 of each category, which training never sees, the mean of what was learned."""
+
 
 class Engine(Protocol):
     """Loads windows and computes the model."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_model as load_weights
-from safetensors.torch import save_model as save_weights
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from hostcast.engines import Architecture, Engine, Network, get_engine
 from hostcast.errors import HostcastError
@@ -60,7 +62,7 @@ def save_model(model: Model, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         weights = temporary / WEIGHTS
-        save_weights(model.network, str(weights))
+        save_file(_distinct(model.network), weights, metadata={"format": "pt"})
         write_json(
             temporary / DESCRIPTION,
             {
@@ -86,6 +88,22 @@ def save_model(model: Model, folder: Path) -> None:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _distinct(network: nn.Module) -> dict[str, Tensor]:
+    """A network's tensors, shared ones under the first of their names.
+
+    safetensors' own `save_model` lists the other names in an order that differs from run to run, so the
+    same weights would be other bytes.
+    """
+    tensors: dict[str, Tensor] = {}
+    seen: set[tuple[int, torch.Size, tuple[int, ...]]] = set()
+    for name, tensor in sorted(network.state_dict().items()):
+        place = (tensor.data_ptr(), tensor.shape, tensor.stride())
+        if tensor.numel() == 0 or place not in seen:
+            tensors[name] = tensor.contiguous()
+        seen.add(place)
+    return tensors
 
 
 def load_model(folder: Path) -> Model:

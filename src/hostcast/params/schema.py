@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -33,13 +34,22 @@ RESERVED_COLUMNS = ("server", "timestamp")
 SCORED_QUANTILES = (0.1, 0.5, 0.9)
 
 
+def _instant(value: dt.date | str) -> pd.Timestamp:
+    # pandas also reads "now", "5" or "", which mean something else each day or nothing
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError(f"{value!r} does not begin with a date")
+    return pd.Timestamp(value)
+
+
 def _share_or_date(value: object) -> object:
     """YAML reads 2025-01-20 as a date, a quoted one as text: both mean the same instant, in UTC."""
     if isinstance(value, (dt.date, dt.datetime, str)):
         try:
-            instant = pd.Timestamp(value)
+            instant = _instant(value)
         except ValueError:
-            raise ValueError(f"{value!r} is neither a share between 0 and 1 nor a date") from None
+            raise ValueError(
+                f"{value!r} is neither a share between 0 and 1 nor a date such as 2025-01-20"
+            ) from None
         instant = instant.tz_localize("UTC") if instant.tz is None else instant.tz_convert("UTC")
         return instant.isoformat()
     return value
@@ -94,7 +104,7 @@ class SimulateParams(Section):
     @classmethod
     def _a_date(cls, value: str) -> str:
         try:
-            pd.Timestamp(value)
+            _instant(value)
         except ValueError:
             raise ValueError(f"{value!r} is not a date; write e.g. 2025-01-06") from None
         return value
@@ -227,7 +237,7 @@ class TrainParams(Section):
         shortest = min(self.epochs, self.early_stopping_patience + 1)
         if self.checkpoint_every_n_epochs > shortest:
             raise ValueError(
-                f"checkpoint_every_n_epochs {self.checkpoint_every_n_epochs} would save nothing in a training "
+                f"checkpoint_every_n_epochs {self.checkpoint_every_n_epochs} saves nothing in a training "
                 f"that may last {shortest} epochs (epochs, or early_stopping_patience + 1)"
             )
         return self
@@ -255,7 +265,6 @@ class BenchmarkParams(Section):
     repeats: PositiveInt
     batches: PositiveInt
     validation_batches: PositiveInt
-    warmup_batches: NonNegativeInt
     batch_size: PositiveInt
     num_workers: PositiveInt
     precision: Literal["16-mixed", "bf16-mixed"]

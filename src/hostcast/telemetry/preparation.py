@@ -70,6 +70,7 @@ def prepare(params: Params) -> Prepared:
         len(wanted.targets),
         min_rows=params.prepare.min_rows,
         on_empty_server=params.prepare.on_empty_server,
+        file=_named(origin),
     )
     static = static_values(rows, wanted, selection.kept)
     grid = lay_out(cleaned, selection.kept, rows.names, static, wanted, step_micros)

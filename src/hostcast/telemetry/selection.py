@@ -63,6 +63,7 @@ def select_servers(
     *,
     min_rows: int,
     on_empty_server: Literal["fail", "drop"],
+    file: str | None = None,
 ) -> Selection:
     """Leave out servers with too little to learn from.
 
@@ -71,6 +72,7 @@ def select_servers(
         targets: how many of the leading metrics are targets.
         min_rows: fewest observed steps of a server.
         on_empty_server: what to do about a server without a valid value in any target.
+        file: where they come from.
 
     Raises:
         HostcastError: a server is empty and `on_empty_server` is fail, all are, or no server is left.
@@ -81,6 +83,7 @@ def select_servers(
     if not filled.any():
         raise HostcastError(
             "no target has a usable value on any server",
+            file=file,
             remedy="check prepare.columns and prepare.ranges against what the source holds",
         )
     kept, left_out = [], []
@@ -89,6 +92,7 @@ def select_servers(
             if on_empty_server == "fail":
                 raise HostcastError(
                     f"server {shown(name)} has not one usable value in any target",
+                    file=file,
                     remedy="repair or remove its rows, or set prepare.on_empty_server: drop",
                 )
             left_out.append(LeftOut(name, "no usable value in any target", int(observed[code])))
@@ -102,6 +106,7 @@ def select_servers(
         raise HostcastError(
             f"no server is left: of {len(left_out)} the longest, {shown(most.name)}, has "
             f"{most.observed} observed step(s) and was left out for {most.reason}",
+            file=file,
             remedy="provide longer histories, or lower prepare.min_rows",
         )
     return Selection(kept, left_out)

@@ -35,7 +35,7 @@ from hostcast.training.module import ForecastModule
 from hostcast.training.resume import RunState
 from hostcast.training.seeds import seed_everything
 from hostcast.training.trainer import make_trainer, training_log_version
-from hostcast.windows import InputSpec, fit_inputs
+from hostcast.windows import EpochSampler, InputSpec, fit_inputs
 
 __all__ = ["Trained", "TrainingFolders", "train"]
 
@@ -124,14 +124,17 @@ def train(
     checkpoints = TopCheckpoints(state.checkpoints, params.train)
     history = History(folders.live)
     trainer = _trainer(params, state, checkpoints, history, board, loaders)
+    _begin_at(loaders.train, 0 if point is None else point.epoch)
     trainer.fit(
         module,
         loaders.train,
         loaders.validation,
         ckpt_path=None if point is None else point.checkpoint,
     )
+    assert checkpoints.best_model_score is not None, "params make sure that an epoch is saved"
     best = load_checkpoint(Path(checkpoints.best_model_path))
     network.load_state_dict(state_of(best, "network."))
+    network.settle_unknown()
     network.cpu().eval()
     rows = pd.DataFrame(history.rows).astype({"epoch": int})
     return Trained(
@@ -179,6 +182,13 @@ def _loaders(
     images = engine.loader(features, spec, shown, batch_size=IMAGE_WINDOWS, options=LoaderOptions())
     titles = [f"{server} {cutoff:%d %b %H:%M}" for server, cutoff in shown[["server", "cutoff"]].to_numpy()]
     return _Loaders(train_loader, validation_loader, next(iter(images)), titles)
+
+
+def _begin_at(loader: Any, epoch: int) -> None:
+    # Lightning names the epoch only after worker processes have begun to load its first batches
+    sampler = getattr(loader, "sampler", None)
+    if isinstance(sampler, EpochSampler):
+        sampler.set_epoch(epoch)
 
 
 def _thin(cutoffs: pd.DataFrame, most: int | None) -> pd.DataFrame:

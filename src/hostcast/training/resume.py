@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from hostcast.training.checkpoint_io import EXTENSION
 __all__ = ["ResumePoint", "RunState", "run_key"]
 
 log = logging.getLogger(__name__)
+
+ABANDONED_SECONDS = 14 * 24 * 3600
 
 
 def run_key(content: Mapping[str, Any]) -> str:
@@ -79,14 +82,13 @@ class RunState:
         if not whole:
             log.warning("the resume state in %s was altered: starting afresh", self.folder)
             return None
-        for leftover in self.folder.rglob(".*.tmp"):
-            leftover.unlink()
         return point
 
     def start_afresh(self, facts: Mapping[str, Any]) -> None:
         """Clear the folder and note what a resumed run must know."""
         with self._writing():
             shutil.rmtree(self.folder, ignore_errors=True)
+            _drop_abandoned(self.folder.parent)
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             write_json(self._facts, dict(facts))
 
@@ -129,7 +131,17 @@ class RunState:
 
     def finish(self, keep: Path) -> None:
         """Move the best checkpoints to `keep` and drop the rest: a finished run is never resumed."""
+        for leftover in self.checkpoints.glob(".*.tmp"):
+            # half written when the run was killed
+            leftover.unlink()
         shutil.rmtree(keep, ignore_errors=True)
         keep.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(self.checkpoints, keep)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _drop_abandoned(folder: Path) -> None:
+    """Delete the state of runs that nobody went on with: params were changed, and never changed back."""
+    for run in folder.glob("*"):
+        if run.is_dir() and time.time() - run.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(run, ignore_errors=True)

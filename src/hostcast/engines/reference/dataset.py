@@ -25,6 +25,7 @@ def window_dataset(features: pd.DataFrame, spec: InputSpec, cutoffs: pd.DataFram
     Raises:
         ValueError: a cutoff has too little history or horizon for a window.
     """
+    _require_room(features, spec, cutoffs)
     table = _needed_rows(features, spec, cutoffs)
     columns = spec.columns
     reals = [name for name in real_inputs(spec) if name != RELATIVE_TIME]
@@ -50,6 +51,8 @@ def window_dataset(features: pd.DataFrame, spec: InputSpec, cutoffs: pd.DataFram
             target_normalizer=target_normalizer(spec),
             scalers={name: None for name in reals if name not in columns.targets},
             add_relative_time_idx=True,
+            # a shorter history is masked by its length; as a further input it would move the columns
+            add_encoder_length=False,
         )
     if dataset.reals != real_inputs(spec):
         raise AssertionError(f"the data set orders its inputs {dataset.reals}")
@@ -68,6 +71,17 @@ def real_inputs(spec: InputSpec) -> list[str]:
     if spec.normalizer == "group":
         carried += [*columns.centers, *columns.spreads]
     return [*columns.known, RELATIVE_TIME, *columns.targets, *columns.observed, *carried]
+
+
+def _require_room(features: pd.DataFrame, spec: InputSpec, cutoffs: pd.DataFrame) -> None:
+    position = cutoffs["position"]
+    rows = cutoffs[SERVER].map(features.groupby(SERVER).size()).fillna(0)
+    lacking = cutoffs[(position + 1 < spec.min_encoder_length) | (position + spec.horizon >= rows)]
+    if len(lacking):
+        example = lacking.iloc[0]
+        raise ValueError(
+            f"{len(lacking)} cutoffs have no window, e.g. row {example['position']} of {example[SERVER]!r}"
+        )
 
 
 def _needed_rows(features: pd.DataFrame, spec: InputSpec, cutoffs: pd.DataFrame) -> pd.DataFrame:
@@ -105,10 +119,4 @@ def _keep_windows(
         .drop_duplicates([SERVER, "position"], keep="last")
     )
     wanted = cutoffs[[SERVER, "position"]].merge(listed, on=[SERVER, "position"], how="left")
-    lacking = wanted[wanted["row"].isna()]
-    if len(lacking):
-        example = lacking.iloc[0]
-        raise ValueError(
-            f"{len(lacking)} cutoffs have no window, e.g. row {example['position']} of {example[SERVER]!r}"
-        )
     dataset.index = index.iloc[wanted["row"].to_numpy("int64")].reset_index(drop=True)

@@ -46,6 +46,9 @@ class ReferenceNetwork(Network):
     def forward(self, batch: Batch) -> QuantileForecast:
         """See `Network.forward`."""
         windows, _, targets = batch.target.shape
+        if self.tft.device != batch.target.device:
+            # Lightning modules note their device only when they are moved themselves, not with a parent
+            self.tft.to(batch.target.device)
         unscaled = batch.target.new_tensor([[0.0, 1.0]]).expand(windows, 2)
         inputs = {
             **batch.inputs,
@@ -62,6 +65,13 @@ class ReferenceNetwork(Network):
             encoder_weights=out["encoder_variables"].flatten(2),
             decoder_weights=out["decoder_variables"].flatten(2),
         )
+
+    def settle_unknown(self) -> None:
+        """See `Network.settle_unknown`."""
+        for embedding in self.tft.input_embeddings.embeddings.values():
+            with torch.no_grad():
+                if len(embedding.weight) > 1:
+                    embedding.weight[0] = embedding.weight[1:].mean(dim=0)
 
 
 def input_names(spec: InputSpec) -> dict[str, list[str]]:

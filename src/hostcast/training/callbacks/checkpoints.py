@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from hostcast.params import TrainParams
@@ -29,3 +30,8 @@ class TopCheckpoints(ModelCheckpoint):
             # a resumed run writes the files of the interrupted one again, not a second version beside
             enable_version_counter=False,
         )
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let `last` be how training ended, even where its last epoch was not one to save."""
+        if self._last_global_step_saved != trainer.global_step:
+            trainer.save_checkpoint(Path(str(self.dirpath)) / f"{self.CHECKPOINT_NAME_LAST}{EXTENSION}")

@@ -21,5 +21,8 @@ class ResumePoints(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save before the epoch's first step."""
+        # The saved batch counts are still those of the epoch before: restored as they are, Lightning would
+        # take the resumed epoch for done and skip it. Not restarting, its loop counts from zero.
+        trainer.fit_loop.epoch_loop.restarting = False
         if trainer.current_epoch > 0:
             self.state.save_point(trainer)

@@ -1,0 +1,43 @@
+"""One benchmark of a tiny fleet, for all tests that look at one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import pytest
+from benchmark_data import tiny_data, tiny_params
+
+from hostcast.benchmark import BenchmarkResult, run_benchmark
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A benchmark, and what it left on the terminal."""
+
+    result: BenchmarkResult
+    terminal: str
+    leftovers: list[str]
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The benchmark of two repeats."""
+    state = tmp_path_factory.mktemp("state")
+    params = tiny_params()
+    features, split = tiny_data(params)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOSTCAST_STATE_DIR", str(state))
+        # below Python's own streams, since the runs are other processes
+        with (state / "terminal").open("w+") as terminal:
+            kept = os.dup(2), os.dup(1)
+            os.dup2(terminal.fileno(), 2)
+            os.dup2(terminal.fileno(), 1)
+            try:
+                result = run_benchmark(features.frame, features.schema, split, params, progress=False)
+            finally:
+                for stream, copy in zip((2, 1), kept, strict=True):
+                    os.dup2(copy, stream)
+                    os.close(copy)
+    terminal_text = (state / "terminal").read_text()
+    return Ran(result, terminal_text, sorted(p.name for p in state.iterdir() if p.name != "terminal"))

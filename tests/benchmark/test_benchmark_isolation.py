@@ -1,0 +1,37 @@
+"""Runs that know nothing of each other."""
+
+from __future__ import annotations
+
+import pytest
+from benchmark_data import allocate, fall_out, own_process
+
+from hostcast.benchmark.isolation import in_fresh_process
+from hostcast.errors import HostcastError
+
+
+def test_the_memory_of_one_run_does_not_show_in_the_next():
+    before, large, after = (in_fresh_process(allocate, mib, label="a run") for mib in (1, 200, 1))
+
+    assert large > before + 150
+    assert after < before + 50
+
+
+def test_every_run_has_a_process_of_its_own():
+    assert len({in_fresh_process(own_process, None, label="a run") for _ in range(3)}) == 3
+
+
+def test_a_problem_in_a_run_arrives_with_its_remedy():
+    with pytest.raises(HostcastError, match="workers, repeat 2: the loss diverged") as caught:
+        in_fresh_process(fall_out, "problem", label="workers, repeat 2")
+
+    assert caught.value.remedy == "lower train.learning_rate"
+
+
+def test_a_crash_in_a_run_arrives_with_its_traceback():
+    with pytest.raises(RuntimeError, match="never seen before"):
+        in_fresh_process(fall_out, "crash", label="a run")
+
+
+def test_a_killed_run_is_reported_with_its_exit_code():
+    with pytest.raises(HostcastError, match="exit code -9"):
+        in_fresh_process(fall_out, "kill", label="a run")
