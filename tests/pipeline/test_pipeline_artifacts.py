@@ -52,8 +52,8 @@ def test_git_sees_no_output_but_the_lock_and_the_metrics(finished: Project) -> N
     ]
 
 
-# The benchmark trains as `train` does, but what it compares are configurations of its own; a rerun of minutes
-# for every change of a learning rate would tell nothing new.
+# The benchmark trains as `train` does, but with a section `train` of its own making, of which only the engine
+# comes from params.yaml; the recorder can't tell the two apart.
 READ_WITHOUT_DEPENDING = {"benchmark": ("train",)}
 
 

@@ -111,12 +111,8 @@ def _percent(share: float) -> str:
 
 
 def _reading(result: BenchmarkResult) -> str:
-    params = result.params
-    budget, repeats = params.benchmark, params.benchmark.repeats
+    budget, repeats = result.params.benchmark, result.params.benchmark.repeats
     here = budget.batches * budget.batch_size
-    full = params.train.windows_per_epoch
-    epoch = "all training windows" if full is None else f"{full:,}"
-    weight = "" if full is None else f", so they weigh about {full / here:.1f} times as much here"
     lines = [
         "Changes are against the baseline's run of the same repeat: median (smallest to largest). Time is "
         "seconds per epoch; memory is "
@@ -127,15 +123,9 @@ def _reading(result: BenchmarkResult) -> str:
         "such comparisons, so a small change that passes is a hint, not a finding.",
         f"**Quality after {EPOCHS * budget.batches} training steps says little about quality after a whole "
         "training.** It is here to show that nothing broke; `evaluate` measures quality.",
-        f"An epoch has {here:,} training windows here and {epoch} in `train`. Checkpoints and TensorBoard's "
-        f"images cost the same for each epoch, however long it is{weight}.",
+        f"An epoch has just {here:,} training windows here. Checkpoints and TensorBoard's images cost the same "
+        "for each epoch, however long it is: they weigh more here than in a real training.",
     ]
-    if params.train.lr_schedule == "plateau":
-        lines.append(
-            f"`lr_scheduling` is reduction on a plateau, which waits for "
-            f"{params.train.reduce_on_plateau_patience} epochs without improvement and so can hardly act "
-            f"in {EPOCHS} epochs."
-        )
     return _bullets(lines)
 
 
@@ -172,7 +162,7 @@ def _method(result: BenchmarkResult) -> str:
             "whole training span.",
             f"`workers`: loading processes ({budget.num_workers}), kept between epochs, pinned memory on a "
             "GPU. `checkpointing`: the best, the last and the resume point. `tensorboard`: curves, learning "
-            f"rate and forecast images. `lr_scheduling`: {params.train.lr_schedule}. `multi_target`: "
+            f"rate and forecast images. `lr_scheduling`: cosine with warm-up. `multi_target`: "
             f"{', '.join(params.base.target_metrics)}; without it the others stay inputs.",
         ]
     )
