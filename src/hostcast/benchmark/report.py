@@ -123,8 +123,8 @@ def _reading(result: BenchmarkResult) -> str:
         "such comparisons, so a small change that passes is a hint, not a finding.",
         f"**Quality after {EPOCHS * budget.batches} training steps says little about quality after a whole "
         "training.** It is here to show that nothing broke; `evaluate` measures quality.",
-        f"An epoch has just {here:,} training windows here. Checkpoints and TensorBoard's images cost the same "
-        "for each epoch, however long it is: they weigh more here than in a real training.",
+        f"An epoch has just {here:,} training windows here. Checkpoints and TensorBoard's images cost the "
+        "same for each epoch, however long it is: they weigh more here than in a real training.",
     ]
     return _bullets(lines)
 
