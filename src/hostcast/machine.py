@@ -32,13 +32,13 @@ def uses_gpu(runtime: RuntimeParams) -> bool:
 def loader_options(runtime: RuntimeParams) -> LoaderOptions:
     """Worker processes and pinning for this machine.
 
-    `auto` keeps one core for the training process on a CPU, where the model needs the rest, and takes up
-    to four workers where a GPU waits for them.
+    `auto` leaves few cores of a CPU to loading, where the model needs them (on two cores, none: the benchmark
+    measures workers as a loss there), and takes up to four workers where a GPU waits for them.
     """
     gpu = uses_gpu(runtime)
     if runtime.num_workers == "auto":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = min(4, max(1, cores - 1)) if gpu else min(2, cores - 1)
+        workers = min(4, max(1, cores - 1)) if gpu else min(2, (cores - 1) // 2)
     else:
         workers = runtime.num_workers
     return LoaderOptions(workers, runtime.pin_memory and gpu, runtime.persistent_workers)
