@@ -33,7 +33,7 @@ check: $(VENV)/.ready-test ## the quick part of the tests: no whole pipelines
 	pytest -m "not slow"
 
 experiments: $(VENV)/.ready ## the experiment table, headline columns only
-	dvc exp show --only-changed --no-pager --sort-by reports/evaluate/metrics.json:wQL
+	@dvc exp show --only-changed --md --drop '^(src|stages|data|models|reports|epoch_seconds|all_against_baseline).*'
 
 tensorboard: $(VENV)/.ready ## TensorBoard on logs/
 	tensorboard --logdir logs

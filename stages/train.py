@@ -37,7 +37,8 @@ def main(params: Params) -> None:
     )
     save_model(model, paths.MODEL)
     write_text(paths.HISTORY, trained.history.to_csv(index=False, lineterminator="\n"))
-    write_json(paths.TRAIN_METRICS, trained.metrics)
+    # few, as `dvc exp show` has a column for each; the others are in model.json
+    write_json(paths.TRAIN_METRICS, {name: trained.metrics[name] for name in ("val_loss", "best_epoch")})
     state.finish(paths.CHECKPOINTS)
 
 
