@@ -14,7 +14,7 @@ help: ## list the targets
 repro: $(VENV)/.ready ## set up, run the whole pipeline (dvc repro), show the result
 	dvc repro
 	@echo
-	@dvc metrics show
+	@dvc metrics show --md reports/evaluate/metrics.json
 	@echo
 	@echo "report      reports/report.html"
 	@echo "plots       dvc plots show --open   (pictures: reports/evaluate/plots)"
