@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test check experiments tensorboard report lock clean
+.PHONY: help setup repro test check experiments tensorboard report lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## make .venv with the locked dependencies (a minute or two)
 
 repro: $(VENV)/.ready ## set up, run the whole pipeline (dvc repro), show the result
 	dvc repro
@@ -33,7 +35,7 @@ check: $(VENV)/.ready-test ## the quick part of the tests: no whole pipelines
 	pytest -m "not slow"
 
 experiments: $(VENV)/.ready ## the experiment table, headline columns only
-	@dvc exp show --only-changed --md --drop '^(src|stages|data|models|reports|epoch_seconds|all_against_baseline).*'
+	@dvc exp show --only-changed --md --drop '^(src|stages|data|models|reports|epoch_seconds|all_against_baseline|State|Executor).*'
 
 tensorboard: $(VENV)/.ready ## TensorBoard on logs/
 	tensorboard --logdir logs

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -75,14 +76,33 @@ def test_a_full_disk_is_a_message_that_names_the_file(
     assert "the disk is full: out.parquet\n  What to do: free some space" in said
 
 
-@pytest.mark.parametrize("error", [PermissionError("secret"), ValueError("a bug"), SystemExit(3)])
+@pytest.mark.parametrize("error", [OSError("no file to blame"), ValueError("a bug")])
 def test_what_nobody_foresaw_is_not_hidden(error: BaseException) -> None:
     with pytest.raises(type(error)):
         run_stage("demo", failing(error))
 
 
-def test_an_interruption_ends_as_shells_expect(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_stage("demo", failing(KeyboardInterrupt())) == 130
+def test_a_file_that_may_not_be_read_is_a_message_that_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "telemetry.csv")
+    assert run_stage("demo", failing(denied)) == 1
+    assert (
+        "Permission denied: telemetry.csv\n  What to do: see that it can be read" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
+def test_an_interruption_ends_as_shells_expect(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_stage("demo", failing(error)) == 130
+    assert "interrupted; run `dvc repro` again" in capsys.readouterr().err
+
+
+def test_a_stage_that_is_told_to_end_ends_like_an_interrupted_one(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(params: Params) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    assert run_stage("demo", work) == 130
     assert "interrupted" in capsys.readouterr().err
 
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import logging
 import shutil
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -34,20 +35,28 @@ def run_stage(name: str, work: Callable[[Params], None], *, metrics: Sequence[Pa
         metrics: outputs that git keeps and DVC does not cache.
     """
     _set_up_logging(name)
+    # `kill` and a container's stop deserve what Ctrl-C gets
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         work(load_params())
     except HostcastError as error:
         log.error("%s", error)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.filename is None and error.errno not in _FULL:
             _restore(name, metrics)
             raise
+        full = error.errno in _FULL
         log.error(
-            "the disk is full: %s\n  What to do: free some space and run `dvc repro` again",
+            "%s: %s\n  What to do: %s",
+            "the disk is full" if full else error.strerror,
             error.filename or error,
+            "free some space and run `dvc repro` again"
+            if full
+            else "see that it can be read and written, and run `dvc repro` again",
         )
-    except KeyboardInterrupt:
-        log.error("interrupted")
+    except (KeyboardInterrupt, SystemExit):
+        # Lightning turns the first into the second
+        log.error("interrupted; run `dvc repro` again (training goes on from its last whole epoch)")
         _restore(name, metrics)
         return 130
     except BaseException:
@@ -58,6 +67,13 @@ def run_stage(name: str, work: Callable[[Params], None], *, metrics: Sequence[Pa
         return 0
     _restore(name, metrics)
     return 1
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _set_up_logging(name: str) -> None:

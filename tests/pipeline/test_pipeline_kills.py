@@ -31,7 +31,7 @@ def assert_same_training(project: Project, finished: Project) -> None:
     ("where", "said"),
     [
         pytest.param("training_step 0 2", "training starts afresh", id="before the first epoch ended"),
-        pytest.param("validation_step 2 1", "training resumes from epoch 2, step 8", id="in a validation"),
+        pytest.param("validation_step 2 1", "training resumes from epoch 3, step 8", id="in a validation"),
     ],
 )
 def test_a_pipeline_killed_while_it_trains_ends_with_the_weights_of_an_uninterrupted_one(
@@ -62,7 +62,7 @@ def test_another_param_or_input_starts_afresh_and_the_way_back_resumes(
         (project.folder / "params.yaml").write_bytes(original)
 
     again = project.repro("train")
-    assert "training resumes from epoch 1, step 4" in again.text
+    assert "training resumes from epoch 2, step 4" in again.text
     assert_same_training(project, finished)
 
 
@@ -82,7 +82,7 @@ def test_a_training_process_killed_alone_is_resumed_by_the_next_repro(
     said = project.kill_when(a_point_is_saved, kill_training, "dvc", "repro", "train")
     assert "failed to reproduce 'train'" in said
     again = project.repro("train")
-    assert re.search(r"training resumes from epoch [12], step (4|8)\n", again.text)
+    assert re.search(r"training resumes from epoch [23], step (4|8)\n", again.text)
     assert_same_training(project, finished)
 
 

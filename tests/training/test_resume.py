@@ -195,7 +195,7 @@ def test_a_resumed_run_says_from_which_epoch_and_step(
             run(tmp_path, given)
     with caplog.at_level(logging.INFO):
         run(tmp_path, given)
-    assert "training resumes from epoch 2, step 8" in caplog.text
+    assert "training resumes from epoch 3, step 8" in caplog.text
 
 
 def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, given: Scene) -> RunState:

@@ -102,6 +102,8 @@ def train(
     engine = get_engine(params.train.engine)
     seed_everything(params.base.random_seed)
     spec = fit_inputs(features, roles, split, params)
+    if spec.left_out:
+        log.info("no input, as it does not vary over the training span: %s", ", ".join(spec.left_out))
     architecture = Architecture.of(params.model)
     network = engine.network(spec, architecture)
     loaders = _loaders(engine, features, spec, split, params)
@@ -115,7 +117,7 @@ def train(
         )
         log.info("training starts afresh")
     else:
-        log.info("training resumes from epoch %d, step %d", point.epoch, point.step)
+        log.info("training resumes from epoch %d, step %d", point.epoch + 1, point.step)
     facts = state.facts()
     module = ForecastModule(network, engine, spec, params.train, facts["learning_rate"])
     board = None
@@ -205,7 +207,11 @@ def _learning_rate(
         return params.train.learning_rate
     trial = ForecastModule(copy.deepcopy(network), engine, spec, params.train, params.train.learning_rate)
     found = find_learning_rate(trial, loaders.train, params)
-    log.info("the learning-rate finder suggests %.3g", found)
+    log.info(
+        "the learning-rate finder suggests %.3g; train.learning_rate is %.3g",
+        found,
+        params.train.learning_rate,
+    )
     return found
 
 

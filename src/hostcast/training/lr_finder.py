@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import sys
 import tempfile
 from typing import Any
 
@@ -39,14 +42,17 @@ def find_learning_rate(module: ForecastModule, loader: Any, params: Params) -> f
             enable_progress_bar=False,
             default_root_dir=folder,
         )
-        finder = Tuner(trainer).lr_find(
-            module,
-            train_dataloaders=loader,
-            min_lr=1e-5,
-            max_lr=0.3,
-            num_training=TRIALS,
-            update_attr=False,
-        )
+        quiet = not (params.runtime.progress and sys.stderr.isatty())
+        # the finder draws its own bar and has no switch for it
+        with contextlib.redirect_stderr(io.StringIO()) if quiet else contextlib.nullcontext():
+            finder = Tuner(trainer).lr_find(
+                module,
+                train_dataloaders=loader,
+                min_lr=1e-5,
+                max_lr=0.3,
+                num_training=TRIALS,
+                update_attr=False,
+            )
     found = finder.suggestion() if finder is not None else None
     if found is None:
         raise HostcastError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -16,8 +15,6 @@ from hostcast.splitting import Split
 from hostcast.windows.columns import Columns, column_name
 
 __all__ = ["InputSpec", "Scale", "TargetScale", "fit_inputs"]
-
-log = logging.getLogger(__name__)
 
 SERVER = "server"
 FLOAT32 = "float32"
@@ -129,8 +126,6 @@ def fit_inputs(features: pd.DataFrame, roles: Roles, split: Split, params: Param
     reals = [*roles.known_reals, *roles.observed_reals]
     scales = {name: _scale(train[name]) for name in reals}
     left_out = sorted(name for name in reals if scales[name].spread == 0.0)
-    for name in left_out:
-        log.warning("%s does not vary over the training span and is left out of the inputs", name)
     categories = {name: sorted(train[name].dropna().unique()) for name in roles.static_categoricals}
     if params.model.server_embedding:
         categories = {SERVER: sorted(train[SERVER].unique()), **categories}
