@@ -100,7 +100,7 @@ def test_every_module_among_a_stages_dependencies_is_imported_by_it(name: str) -
 
 @pytest.mark.parametrize("name", stages())
 def test_a_stage_depends_on_its_own_script_and_runs_it(name: str) -> None:
-    assert stages()[name]["cmd"] == f"python stages/{name}.py"
+    assert stages()[name]["cmd"] == f"env PYTHONPATH=src python stages/{name}.py"
     assert f"stages/{name}.py" in stages()[name]["deps"]
     assert f'run_stage("{name}"' in (ROOT / "stages" / f"{name}.py").read_text("utf-8")
 

@@ -109,3 +109,15 @@ def test_pictures_show_the_best_and_the_worst_server(make_inputs: MakeInputs) ->
     assert [p.rank for p in pictures] == [1, 3, 5]
     assert len(choose_pictures(result, 50)) == 5
     assert choose_pictures(result, 0) == []
+
+
+def test_a_metric_that_rests_at_zero_for_an_hour_does_not_swamp_the_error_by_horizon(
+    make_inputs: MakeInputs,
+) -> None:
+    inputs = make_inputs()
+    telemetry = inputs.telemetry.copy()
+    telemetry.loc[telemetry["timestamp"].dt.hour == 5, "load_average"] = 0.0
+    scores = evaluate(make_inputs(telemetry=telemetry)).scores["tft"]
+    load = scores.by_horizon[scores.by_horizon["target"] == "load_average"]
+    overall = scores.by_target.set_index("target").loc["load_average", "wQL"]
+    assert np.average(load["wQL"], weights=load["rows"]) == pytest.approx(overall)

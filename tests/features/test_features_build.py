@@ -172,3 +172,10 @@ def test_what_is_given_is_left_as_it_was() -> None:
     before = given.copy(deep=True)
     featurize(given, params_with(lags=[1], rolling_windows=[3], missing_indicators=True))
     pd.testing.assert_frame_equal(given, before)
+
+
+@pytest.mark.parametrize(("key", "steps"), [("lags", 12), ("rolling_windows", 13)])
+def test_a_reach_beyond_the_longest_server_is_refused(key: str, steps: int) -> None:
+    featurize(telemetry(rows=12), params_with(**{key: [steps - 1]}))
+    with pytest.raises(HostcastError, match=rf"featurize\.{key} .*the longest server has 12 steps"):
+        featurize(telemetry(rows=12), params_with(**{key: [steps]}))

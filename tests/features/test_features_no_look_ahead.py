@@ -15,9 +15,11 @@ PARAMS = st.builds(
     params_with,
     time_of_day=st.booleans(),
     day_of_week=st.booleans(),
-    lags=st.lists(st.integers(1, 70), max_size=3, unique=True),
-    rolling_windows=st.lists(st.integers(2, 70), max_size=2, unique=True),
-    rolling_statistics=st.lists(st.sampled_from(["mean", "std", "min", "max"]), max_size=4, unique=True),
+    lags=st.lists(st.integers(1, ROWS - 1), max_size=3, unique=True),
+    rolling_windows=st.lists(st.integers(2, ROWS), max_size=2, unique=True),
+    rolling_statistics=st.lists(
+        st.sampled_from(["mean", "std", "min", "max"]), min_size=1, max_size=4, unique=True
+    ),
     interactions=st.lists(
         st.tuples(st.sampled_from(TARGETS), st.sampled_from(TARGETS)).map(list),
         max_size=2,
@@ -55,6 +57,9 @@ def test_rows_that_are_appended_leave_the_features_before_them_as_they_were(
     params: Params, seed: int, known: int
 ) -> None:
     whole = telemetry(rows=ROWS, servers=SERVERS, missing=0.2, seed=seed)
+    # a history shorter than a lag or window is refused
+    asked = params.featurize
+    known = max(known, *(lag + 1 for lag in asked.lags), *asked.rolling_windows, 1)
     early = (whole.groupby("server").cumcount() < known).to_numpy()
     first = featurize(whole[early], params).frame
     second = featurize(whole, params).frame[early]

@@ -60,14 +60,16 @@ def test_every_key_has_a_reader() -> None:
 
 
 def test_every_key_has_a_comment_and_every_section_is_a_section_of_the_schema() -> None:
+    above = ""
     for line in SHIPPED.read_text("utf-8").splitlines():
+        commented, above = above.lstrip().startswith("#"), line
         stripped = line.strip()
         if not stripped or (stripped.startswith(("#", "- ")) and "#" in stripped):
             continue
         key, _, rest = stripped.partition(":")
         heads_a_section = not line.startswith(" ") or key == "simulate"
         within_ranges = key in shipped()["prepare"]["ranges"]
-        assert heads_a_section or within_ranges or "#" in rest, f"no comment: {line}"
+        assert heads_a_section or within_ranges or commented or "#" in rest, f"no comment: {line}"
 
 
 def test_the_shipped_file_is_valid() -> None:
@@ -94,7 +96,7 @@ def broken(changes: dict[str, Any]) -> str:
     [
         ("train.epohcs", 3, "train.epohcs: unknown key"),
         ("extra", {}, "extra: unknown key"),
-        ("train.epochs", "ten", "train.epochs: Input should be a valid integer"),
+        ("train.epochs", "ten", "train.epochs: must be a whole number (given: 'ten')"),
         ("train.epochs", 0, "train.epochs: "),
         ("train.epochs", 1.5, "train.epochs: "),
         ("train.epochs", True, "train.epochs: "),
@@ -116,6 +118,14 @@ def broken(changes: dict[str, Any]) -> str:
         ("split.test_split", "now", "split.test_split: 'now' is neither a share"),
         ("split.test_split", "5", "split.test_split: '5' is neither a share"),
         ("split.test_split", "2025-13-01", "split.test_split: '2025-13-01' is neither a share"),
+        ("split.test_split", 1.5, 'share between 0 and 1, or a date such as "2025-01-20" (given: 1.5)'),
+        ("runtime.num_workers", -1, "runtime.num_workers: must be auto or a whole number from 0 (given: -1)"),
+        ("prepare.path", None, "prepare.path: must not be empty"),
+        ("base.target_metrics", [], "base.target_metrics: needs at least one entry"),
+        ("train", 3, "train: must be a mapping of keys (given: 3)"),
+        ("prepare.covariates", ["cpu_percent"], "  - base.target_metrics and prepare.covariates/static"),
+        ("prepare.ranges", {"gpu": [0, 1]}, "prepare.ranges names ['gpu'], which is neither a target nor"),
+        ("prepare.simulate.start", "1969-01-01", "prepare.simulate.start: must be a date of the years 1971"),
         ("prepare.simulate.start", "today", "'today' is not a date"),
         ("split.boundary", "local", "split.boundary: "),
         ("base.freq", "1M", "base.freq: '1M' is no fixed length of time"),
@@ -146,6 +156,30 @@ def test_a_mistake_is_named_by_its_dotted_path(path: str, value: Any, words: str
 def test_all_mistakes_are_told_at_once() -> None:
     text = broken({"train.epochs": "ten", "split.horizon": -1, "model.width": 3})
     assert all(path in text for path in ("3 problem(s)", "train.epochs", "split.horizon", "model.width"))
+
+
+def test_a_key_that_takes_two_kinds_of_value_has_one_line() -> None:
+    text = broken({"split.test_split": 1.5, "runtime.num_workers": -1})
+    assert "2 problem(s)" in text and "constrained" not in text
+
+
+def test_rolling_windows_need_a_statistic() -> None:
+    changes = {"featurize.rolling_windows": [12], "featurize.rolling_statistics": []}
+    assert "needs at least one entry in rolling_statistics" in broken(changes)
+
+
+def test_two_names_for_one_source_column_are_refused() -> None:
+    changes = {
+        "prepare.source": "files",
+        "prepare.columns": {"cpu_percent": "load", "load_average": "load"},
+    }
+    assert "both 'cpu_percent' and 'load_average' from the source's column 'load'" in broken(changes)
+
+
+def test_the_usual_ranges_may_stay_where_other_columns_are_forecast() -> None:
+    content = shipped()
+    content["base"]["target_metrics"] = ["gpu"]
+    assert parse_params(content).base.target_metrics == ["gpu"]
 
 
 def test_a_missing_key_is_named() -> None:
@@ -200,6 +234,19 @@ def test_a_file_that_is_no_params_file_is_an_error(tmp_path: Path, content: byte
     (tmp_path / "params.yaml").write_bytes(content)
     with pytest.raises(HostcastError, match=words):
         load_params(tmp_path / "params.yaml")
+
+
+def test_a_folder_in_place_of_the_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(HostcastError, match="can't be read"):
+        load_params(tmp_path)
+
+
+def test_a_syntax_error_is_told_with_its_line_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("a: 1\na: 2\n")
+    with pytest.raises(HostcastError, match="duplicate key") as caught:
+        load_params(tmp_path / "params.yaml")
+    assert "line 2, column 1" in str(caught.value)
+    assert "suppress" not in str(caught.value) and "unicode string" not in str(caught.value)
 
 
 def test_a_missing_file_is_an_error_that_says_where_to_run(tmp_path: Path) -> None:

@@ -295,3 +295,18 @@ def test_the_first_forecast_step_of_the_test_part_is_its_first_row() -> None:
     split = made(grid(100), **SMALL)
     first = split.cutoffs("test").iloc[0]
     assert first["cutoff"] + HOUR == split.test_start()["s0"] == START + 80 * HOUR
+
+
+def test_the_remedy_for_a_part_without_windows_fits_how_it_was_cut() -> None:
+    with pytest.raises(HostcastError, match=r"or raise split\.test_split") as caught:
+        made(grid(40), **SMALL, test_split=0.05)
+    assert caught.value.remedy.count("horizon") == 1
+    with pytest.raises(HostcastError, match=r"or choose another date for split\.test_split"):
+        made(grid(40), **SMALL, test_split="2025-01-07T14:00")
+
+
+def test_dates_in_messages_have_one_format() -> None:
+    with pytest.raises(
+        HostcastError, match=r"2024-01-20 00:00 UTC .* 2025-01-06 00:00 UTC to 2025-01-07 16:00 UTC"
+    ):
+        made(grid(40), **SMALL, test_split="2024-01-20")

@@ -241,3 +241,13 @@ def test_every_row_is_accounted_for_and_the_grid_is_regular(rows, tmp_path_facto
         own = own[own["cpu_percent"].isna() | (own["cpu_percent"] <= 100)]
         steps = own.dropna(subset=["cpu_percent"])["timestamp"].dt.floor("5min").nunique()
         assert int(server["cpu_percent"].notna().sum()) == steps
+
+
+def test_a_value_too_large_to_be_squared_counts_as_missing(fleet, params_for, tmp_path):
+    fleet["load_average"] = fleet["load_average"].astype("float64")
+    fleet.loc[1, "load_average"], fleet.loc[2, "load_average"] = 1e37, 1e18
+    fleet.to_parquet(tmp_path / "t.parquet")
+    prepared = prepare(params_for(tmp_path / "t.parquet"))
+    assert prepared.quality["columns"]["load_average"]["infinite"] == 1
+    assert prepared.telemetry["load_average"].isna().tolist() == [False, True, *[False] * 10]
+    assert any("beyond 1e+18" in entry["issue"] for entry in prepared.quality["treatments"])

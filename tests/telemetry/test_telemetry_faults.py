@@ -280,3 +280,48 @@ def test_a_stray_timestamp_does_not_stretch_the_grid_over_decades(fault, fleet_o
     frame.loc[0, "timestamp"] = pd.Timestamp("1970-01-01", tz="UTC")
     error = fault("t.csv", frame.to_csv(index=False))
     assert "web-0" in error.problem and "1970-01-01" in error.problem
+
+
+def test_a_constant_target_says_what_was_discarded(fault):
+    rows = "".join(f"a,2025-01-06T00:{5 * i:02d}:00Z,{-i},{i},{i},{i}\n" for i in range(6))
+    error = fault("t.csv", HEADER + rows)
+    assert "the only valid value of the target is 0" in error.problem
+    assert "5 values were outside prepare.ranges.cpu_percent; they count as missing" in error.problem
+
+
+def test_a_target_of_nothing_but_huge_values_says_so(fault):
+    rows = "".join(f"a,2025-01-06T00:{5 * i:02d}:00Z,{i},{i},{i},1e37\n" for i in range(6))
+    error = fault("t.csv", HEADER + rows)
+    assert "6 values were infinite or too large (beyond 1e+18)" in error.problem
+
+
+def test_telemetry_that_is_not_there_tells_of_queued_experiments(params_for, tmp_path):
+    with pytest.raises(HostcastError, match=r"queued or temporary experiment.*`dvc add` it first"):
+        prepare(params_for(tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("t.csv", b"PAR1....PAR1", "a Parquet file"),
+        ("t.json", gzip.compress(b"[]"), "gzip data"),
+        ("t.csv", zstandard.compress(b"a,b"), "zstd data"),
+        ("t.csv", "server".encode("utf-16"), "UTF-16 text"),
+        ("t.jsonl", b"\xfe\xff\x00{", "UTF-16 text"),
+        ("t.parquet", gzip.compress(b"PAR1"), "gzip data"),
+        ("t.csv.gz", gzip.compress(b"PAR1"), "a Parquet file"),
+    ],
+)
+def test_a_file_of_another_format_than_its_name_says_is_recognised(name, content, what, fault):
+    assert f"this is {what}" in fault(name, content).problem
+
+
+def test_a_quote_that_swallows_the_file_is_told_as_such(fault):
+    rows = "a,2025-01-06T00:00:00Z,1,2,3,4\n" * 5000
+    error = fault("t.csv", HEADER + 'a,"2025-01-06,1,2,3,4\n' + rows)
+    assert "a quote is unbalanced" in error.problem and "field limit" not in error.problem
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+def test_json_nested_beyond_reason_is_told_as_such(name, fault):
+    assert "nested too deeply" in fault(name, "[" * 200_000 + "]" * 200_000).problem

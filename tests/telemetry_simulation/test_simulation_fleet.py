@@ -7,6 +7,7 @@ import pytest
 from hostcast.errors import HostcastError
 from hostcast.params import SimulateParams
 from hostcast.telemetry.simulation import Simulation, simulate_fleet
+from hostcast.telemetry.simulation.clock import make_clock
 
 METRICS = ["cpu_percent", "memory_percent", "disk_percent", "load_average"]
 FIVE_MINUTES = pd.Timedelta("5min")
@@ -176,6 +177,12 @@ def test_the_fleet_looks_alike_in_any_step(step: str) -> None:
 def test_a_step_that_the_simulation_is_not_made_for_is_refused(step: str) -> None:
     with pytest.raises(HostcastError, match=r"base\.freq"):
         fleet(step=pd.Timedelta(step))
+
+
+def test_a_step_that_is_too_short_is_told_in_plain_words() -> None:
+    with pytest.raises(HostcastError, match="in steps of 1 s") as caught:
+        make_clock("2025-01-06", days=2, step=pd.Timedelta("1s"))
+    assert caught.value.file == "params.yaml"
 
 
 def test_a_start_in_another_zone_begins_at_that_instant() -> None:

@@ -22,7 +22,8 @@ class Score:
     Attributes:
         overall: each measure averaged over the targets, every target counting the same.
         by_target: target, the measures, rows (scored), dropped (actual missing).
-        by_horizon: target, horizon_hours, wQL, MAE, cover80, width80, rows.
+        by_horizon: target, horizon_hours, wQL, MAE, cover80, width80, rows; wQL and width80 relative to
+            the mean |actual| of the whole test span.
         by_server: target, server, wQL, sQL, MAE, MASE, cover80, width80, rows, dropped.
         coverage: target, nominal, observed: share of actuals below the quantile of that level. An actual
             that equals the quantile counts as `nominal` of one, so that a constant neither helps nor harms.
@@ -85,7 +86,7 @@ def score(forecasts: pd.DataFrame, telemetry: pd.DataFrame, season: int) -> Scor
     return Score(
         overall={name: float(means[name]) for name in MEASURES},
         by_target=by_target,
-        by_horizon=_summary(rows, ["target", "horizon_hours"]),
+        by_horizon=_by_horizon(rows),
         by_server=by_server,
         coverage=coverage,
         intervals=intervals,
@@ -121,6 +122,27 @@ def _summary(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     ).reset_index()
 
 
+def _by_horizon(rows: pd.DataFrame) -> pd.DataFrame:
+    """Errors by step, relative to the target's level over the whole test span.
+
+    Relative to the level at that step alone, one hour in which a metric rests at zero would be all there is
+    to see. Where the metric rests all along, there is no level to measure by: NaN.
+    """
+    keys = ["target", "horizon_hours"]
+    means = rows.groupby(keys, sort=True)[["loss", "MAE", "cover80", "width"]].mean()
+    level = rows.groupby("target", sort=True)["size"].mean()
+    size = level.where(level > 0).reindex(means.index, level="target")
+    return pd.DataFrame(
+        {
+            "wQL": means["loss"] / size,
+            "MAE": means["MAE"],
+            "cover80": means["cover80"],
+            "width80": means["width"] / size,
+            "rows": rows.groupby(keys, sort=True).size(),
+        }
+    ).reset_index()
+
+
 def _by_server(aligned: pd.DataFrame, rows: pd.DataFrame, scale: pd.DataFrame) -> pd.DataFrame:
     keys = ["target", "server"]
     every = aligned.groupby(keys, sort=True).size()
@@ -144,7 +166,8 @@ def _by_target(aligned: pd.DataFrame, rows: pd.DataFrame, by_server: pd.DataFram
     table["dropped"] = every - table["rows"]
     means = rows.groupby("target", sort=True)[["last_error", "crossed"]].mean().reindex(every.index)
     table["crossed"] = means["crossed"]
-    table["MAE_skill"] = 1.0 - table["MAE"] / means["last_error"].clip(lower=TINY)
+    # no skill can be told where the last value carried forward makes no error at all
+    table["MAE_skill"] = 1.0 - table["MAE"] / means["last_error"].where(means["last_error"] > 0)
     per_server = by_server.groupby("target", sort=True)[["sQL", "MASE"]].mean()
     table[["sQL", "MASE"]] = per_server.reindex(every.index)
     return table[[*MEASURES, "rows", "dropped"]].rename_axis("target").reset_index()

@@ -32,8 +32,9 @@ def make_tables(
     training: epoch, train_loss, val_loss, learning_rate.
     """
     by_horizon = _stack({name: _with_mean_horizon(result.by_horizon) for name, result in scores.items()})
-    whole = by_horizon[by_horizon["target"] == ALL]
-    horizon = whole.pivot(index="horizon_hours", columns="model", values="wQL")[list(scores)]
+    # before they are stacked with the targets, one of which may be called like the mean
+    means = _stack({name: _mean_horizon(result.by_horizon) for name, result in scores.items()})
+    horizon = means.pivot(index="horizon_hours", columns="model", values="wQL")[list(scores)]
     labelled = importance.sort_values(
         ["part", "importance", "variable"], ascending=[True, False, True], kind="stable", ignore_index=True
     )
@@ -68,11 +69,14 @@ def _with_overall(result: Score) -> pd.DataFrame:
 
 
 def _with_mean_horizon(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([table, _mean_horizon(table)], ignore_index=True)
+
+
+def _mean_horizon(table: pd.DataFrame) -> pd.DataFrame:
     rows = table.groupby("horizon_hours", sort=True)["rows"].sum()
     # over all targets MAE would mix units
     means = table.groupby("horizon_hours", sort=True)[["wQL", "cover80", "width80"]].mean()
-    total = means.assign(rows=rows, target=ALL).reset_index()
-    return pd.concat([table, total], ignore_index=True)
+    return means.assign(rows=rows, target=ALL).reset_index()
 
 
 def _with_mean(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -55,8 +55,9 @@ def featurize(telemetry: pd.DataFrame, params: Params) -> Features:
             covariates and static columns are read.
 
     Raises:
-        HostcastError: a column is missing, the grid is not regular, a feature would bear the name of another
-            column, or a value is too large for float32.
+        HostcastError: a column is missing, the grid is not regular, a lag or rolling window exceeds
+            every history, a feature would bear the name of another column, or a value is too large for
+            float32.
     """
     targets, asked = params.base.target_metrics, params.featurize
     measured = [*targets, *params.prepare.covariates]
@@ -66,6 +67,7 @@ def featurize(telemetry: pd.DataFrame, params: Params) -> Features:
     schema = Roles(GROUP, TIME, params.base.freq, dict(columns))
     telemetry = telemetry.reset_index(drop=True)
     _require_regular(telemetry, params.base.step)
+    _require_reach(telemetry, params)
 
     made = [
         calendar_features(telemetry[TIME], asked),
@@ -147,6 +149,22 @@ def _require_regular(telemetry: pd.DataFrame, step: pd.Timedelta) -> None:
             column=GROUP,
             remedy="make the prepared telemetry anew: dvc repro prepare",
         )
+
+
+def _require_reach(telemetry: pd.DataFrame, params: Params) -> None:
+    longest = int(telemetry.groupby(GROUP, sort=False).size().max())
+    # a lag of the whole history leads before its first row
+    for key, steps, most in (
+        ("lags", params.featurize.lags, longest - 1),
+        ("rolling_windows", params.featurize.rolling_windows, longest),
+    ):
+        beyond = [value for value in steps if value > most]
+        if beyond:
+            raise HostcastError(
+                f"featurize.{key} asks for {beyond}, but the longest server has {longest} steps",
+                file="params.yaml",
+                remedy=f"lower featurize.{key} to {most} steps at most, or bring more history",
+            )
 
 
 def _as_float32(numbers: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The typed reader of `params.yaml`."""
 
+from hostcast.params.dates import shown_instant
 from hostcast.params.reader import load_params, parse_params
 from hostcast.params.schema import (
     BaseParams,
@@ -29,4 +30,5 @@ __all__ = [
     "TrainParams",
     "load_params",
     "parse_params",
+    "shown_instant",
 ]

@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hostcast.errors import HostcastError
+from hostcast.params.problems import problems_of
 from hostcast.params.schema import Params
 from hostcast.paths import PARAMS
 
@@ -21,8 +22,8 @@ def load_params(path: Path = PARAMS) -> Params:
     """Read and check `params.yaml`.
 
     Raises:
-        HostcastError: the file is missing, is no YAML, or a key is unknown, missing, of the wrong
-            type or out of range; every problem is named by its dotted path.
+        HostcastError: the file is missing or can't be read, is no YAML, or a key is unknown,
+            missing, of the wrong type or out of range; every problem is named by its dotted path.
     """
     try:
         # YAML 1.2, as DVC reads it: under 1.1 rules `1e-3` would be text.
@@ -31,9 +32,13 @@ def load_params(path: Path = PARAMS) -> Params:
         raise HostcastError(
             "there are no params", file=path, remedy="run from the project's root folder"
         ) from None
-    except (MarkedYAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise HostcastError(
-            f"not readable as YAML: {error}", file=path, remedy="correct the syntax"
+            f"can't be read: {error.strerror}", file=path, remedy="check that it is a file you may read"
+        ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise HostcastError(
+            f"not readable as YAML: {_syntax(error)}", file=path, remedy="correct the syntax"
         ) from None
     if not isinstance(content, Mapping):
         raise HostcastError("holds no sections", file=path, remedy="restore it: git checkout -- params.yaml")
@@ -45,28 +50,19 @@ def parse_params(content: Mapping[str, Any], *, file: Path = PARAMS) -> Params:
     try:
         return Params.model_validate(dict(content))
     except ValidationError as error:
-        problems = "\n".join(f"  - {_describe(detail)}" for detail in error.errors())
+        problems = problems_of(error.errors(), content)
+        listed = "\n".join(f"  - {problem}" for problem in problems)
         raise HostcastError(
-            f"{error.error_count()} problem(s):\n{problems}",
+            f"{len(problems)} problem(s):\n{listed}",
             file=file,
             remedy="correct the keys named above; the comments in params.yaml give units and choices",
         ) from None
 
 
-def _describe(detail: Any) -> str:
-    # pydantic adds the branch of a union it tried to the path; users know only the YAML keys
-    parts = [
-        str(part)
-        for part in detail["loc"]
-        if not (isinstance(part, str) and ("[" in part or part in {"float", "int", "str", "none"}))
-    ]
-    where = ".".join(parts) or "params"
-    match detail["type"]:
-        case "extra_forbidden":
-            return f"{where}: unknown key"
-        case "missing":
-            return f"{where}: missing"
-        case _:
-            given = detail.get("input")
-            shown = "" if isinstance(given, Mapping) else f" (given: {given!r})"
-            return f"{where}: {detail['msg'].removeprefix('Value error, ')}{shown}"
+def _syntax(error: YAMLError | UnicodeDecodeError) -> str:
+    # the library's own text goes on with advice for programmers
+    if not isinstance(error, MarkedYAMLError):
+        return str(error).splitlines()[0]
+    words = error.problem or error.context or "broken syntax"
+    mark = error.problem_mark or error.context_mark
+    return words if mark is None else f"{words}, line {mark.line + 1}, column {mark.column + 1}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
-import re
 from typing import Annotated, Literal
 
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from hostcast.params.dates import a_start, share_or_date, shown_instant
 
 __all__ = [
     "BaseParams",
@@ -32,32 +32,13 @@ Name = Annotated[str, Field(min_length=1)]
 
 RESERVED_COLUMNS = ("server", "timestamp")
 SCORED_QUANTILES = (0.1, 0.5, 0.9)
-
-
-def _instant(value: dt.date | str) -> pd.Timestamp:
-    # pandas also reads "now", "5" or "", which mean something else each day or nothing
-    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value):
-        raise ValueError(f"{value!r} does not begin with a date")
-    return pd.Timestamp(value)
-
-
-def _share_or_date(value: object) -> object:
-    """YAML reads 2025-01-20 as a date, a quoted one as text: both mean the same instant, in UTC."""
-    if isinstance(value, (dt.date, dt.datetime, str)):
-        try:
-            instant = _instant(value)
-        except ValueError:
-            raise ValueError(
-                f"{value!r} is neither a share between 0 and 1 nor a date such as 2025-01-20"
-            ) from None
-        instant = instant.tz_localize("UTC") if instant.tz is None else instant.tz_convert("UTC")
-        return instant.isoformat()
-    return value
+# the shipped ranges: they may stay where other columns are forecast
+USUAL_METRICS = ("cpu_percent", "memory_percent", "disk_percent", "load_average")
 
 
 ShareOrDate = Annotated[
     Annotated[float, Field(gt=0, lt=1)] | str,
-    BeforeValidator(_share_or_date),
+    BeforeValidator(share_or_date),
 ]
 
 
@@ -103,11 +84,7 @@ class SimulateParams(Section):
     @field_validator("start")
     @classmethod
     def _a_date(cls, value: str) -> str:
-        try:
-            _instant(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is not a date; write e.g. 2025-01-06") from None
-        return value
+        return a_start(value)
 
 
 class PrepareParams(Section):
@@ -161,6 +138,12 @@ class FeaturizeParams(Section):
             raise ValueError("names a number twice")
         return value
 
+    @model_validator(mode="after")
+    def _windows_have_statistics(self) -> FeaturizeParams:
+        if self.rolling_windows and not self.rolling_statistics:
+            raise ValueError("rolling_windows needs at least one entry in rolling_statistics, e.g. [mean]")
+        return self
+
 
 class SplitParams(Section):
     encoder_length: PositiveInt
@@ -182,7 +165,8 @@ class SplitParams(Section):
             )
         if len(shares) == 0 and str(self.validation_split) >= str(self.test_split):
             raise ValueError(
-                f"validation_split {self.validation_split} must be a date before test_split {self.test_split}"
+                f"validation_split {shown_instant(str(self.validation_split))} must be a date before "
+                f"test_split {shown_instant(str(self.test_split))}"
             )
         if self.min_encoder_length > self.encoder_length:
             raise ValueError(
@@ -304,6 +288,17 @@ class Params(Section):
                 raise ValueError(
                     f"featurize.interactions names {unknown}, which is neither a target nor a covariate"
                 )
+        ranged = sorted(set(self.prepare.ranges) - known - {*USUAL_METRICS})
+        if ranged:
+            raise ValueError(
+                f"prepare.ranges names {ranged}, which is neither a target nor a covariate; "
+                f"known are {sorted(known)}"
+            )
+        if self.prepare.source == "files":
+            _refuse_shared_sources(
+                ["server", "timestamp", *targets, *self.prepare.covariates, *self.prepare.static],
+                self.prepare.columns,
+            )
         strangers = sorted(set(self.train.target_weights) - set(targets))
         if strangers:
             raise ValueError(f"train.target_weights names {strangers}, not among base.target_metrics")
@@ -321,3 +316,15 @@ def _without_reserved(names: list[str]) -> list[str]:
     if reserved:
         raise ValueError(f"{reserved} is the key of every row and can't be a value")
     return names
+
+
+def _refuse_shared_sources(names: list[str], mapping: dict[str, str]) -> None:
+    taken: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        source = mapping.get(name, name)
+        if source in taken:
+            raise ValueError(
+                f"prepare.columns takes both {taken[source]!r} and {name!r} "
+                f"from the source's column {source!r}"
+            )
+        taken[source] = name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from hostcast.errors import HostcastError
-from hostcast.params import SplitParams
+from hostcast.params import SplitParams, shown_instant
 
 __all__ = ["Span", "spans_of"]
 
@@ -48,7 +48,8 @@ def spans_of(grid: pd.DataFrame, split: SplitParams, step: pd.Timedelta) -> list
     for name, value in (("test_split", test), ("validation_split", validation)):
         if isinstance(value, str) and not start < pd.Timestamp(value) < stop:
             raise HostcastError(
-                f"split.{name} {value} lies outside the data, which runs from {start} to {stop}",
+                f"split.{name} {shown_instant(value)} lies outside the data, which runs from "
+                f"{shown_instant(start)} to {shown_instant(stop)}",
                 remedy="choose a date in between, or a share such as 0.2",
             )
 

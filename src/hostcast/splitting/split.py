@@ -119,7 +119,7 @@ def make_split(frame: pd.DataFrame, targets: list[str], split: SplitParams, step
     totals = {part: sum(entry[f"{part}_windows"] for entry in servers.values()) for part in PARTS}
     for part, total in totals.items():
         if total == 0:
-            raise HostcastError(_no_windows(part, spans, split), remedy=_room(part))
+            raise HostcastError(_no_windows(part, spans, split), remedy=_room(part, split))
     report = {
         "boundary": split.boundary,
         "freq_seconds": step.total_seconds(),
@@ -213,11 +213,17 @@ def _no_windows(part: Part, spans: list[Span], split: SplitParams) -> str:
     )
 
 
-def _room(part: Part) -> str:
-    share = {
-        "train": "split.validation_split or split.test_split",
-        "validation": "the horizon or split.test_split",
-        "test": "the horizon",
+def _room(part: Part, split: SplitParams) -> str:
+    # what gives the part more steps: its own share, or room taken from its neighbour
+    ways = {
+        "train": [("validation_split", "lower"), ("test_split", "lower")],
+        "validation": [("validation_split", "raise"), ("test_split", "lower")],
+        "test": [("test_split", "raise")],
     }[part]
-    more = "" if part == "train" else f", raise split.{part}_split"
-    return f"bring more history, lower split.horizon, split.min_encoder_length or {share}{more}"
+    changes = " or ".join(
+        f"choose another date for split.{key}"
+        if isinstance(getattr(split, key), str)
+        else f"{way} split.{key}"
+        for key, way in ways
+    )
+    return f"bring more history, lower split.horizon or split.min_encoder_length, or {changes}"

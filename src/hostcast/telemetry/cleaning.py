@@ -11,10 +11,13 @@ import numpy.typing as npt
 
 from hostcast.telemetry.observations import Observations
 
-__all__ = ["Cleaned", "clean"]
+__all__ = ["LARGEST", "Cleaned", "clean"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+
+# later stages square values in float32, which ends at 3.4e38
+LARGEST = 1e18
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Cleaned:
         server: server code, (observations,).
         step: microseconds since 1970, divided by the step's length and rounded down, (observations,).
         values: float32, NaN = missing, finite else, (observations, metrics).
-        infinite, out_of_range: for each metric, values taken as missing.
+        infinite, out_of_range: for each metric, values taken as missing; the first counts those beyond
+            `LARGEST` too.
         out_of_order: rows that came after a later row of their server.
         merged: rows merged into another one, by reason.
         dropped: rows left out, by reason.
@@ -87,7 +91,7 @@ def _masked(
     infinite, outside = {}, {}
     for position, name in enumerate(metrics):
         column = values[:, position]
-        endless = np.isinf(column)
+        endless = np.abs(column) > np.float32(LARGEST)  # NaN is not
         column[endless] = np.nan
         infinite[name] = int(endless.sum())
         low, high = ranges.get(name, (None, None))

@@ -61,7 +61,8 @@ def find_files(where: str) -> Found:
         raise HostcastError(
             "there is no such file or folder",
             file=where,
-            remedy="correct prepare.path, or put the telemetry there",
+            remedy="correct prepare.path, or put the telemetry there; in a queued or temporary "
+            "experiment only files that git or DVC track are there: `dvc add` it first",
         )
     ordered = sorted(found, key=lambda file: file.as_posix())
     files = tuple(file for file in ordered if found[file])

@@ -79,6 +79,7 @@ def prepare(params: Params) -> Prepared:
         wanted.targets,
         [wanted.source_names[name] for name in wanted.targets],
         _named(origin),
+        cleaned,
     )
     quality = quality_report(
         origin=origin,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hostcast.errors import HostcastError
-from hostcast.telemetry.cleaning import Cleaned
+from hostcast.telemetry.cleaning import LARGEST, Cleaned
 from hostcast.telemetry.place import shown
 
 __all__ = ["LeftOut", "Selection", "check_spacing", "check_targets", "select_servers"]
@@ -82,7 +82,8 @@ def select_servers(
     filled = np.bincount(cleaned.server[usable], minlength=len(names))
     if not filled.any():
         raise HostcastError(
-            "no target has a usable value on any server",
+            "no target has a usable value on any server"
+            + _discarded(cleaned, list(cleaned.infinite)[:targets]),
             file=file,
             remedy="check prepare.columns and prepare.ranges against what the source holds",
         )
@@ -113,7 +114,11 @@ def select_servers(
 
 
 def check_targets(
-    values: npt.NDArray[np.float32], targets: Sequence[str], sources: Sequence[str], file: str | None
+    values: npt.NDArray[np.float32],
+    targets: Sequence[str],
+    sources: Sequence[str],
+    file: str | None,
+    cleaned: Cleaned,
 ) -> None:
     """Refuse a target that holds nothing to learn in the whole fleet.
 
@@ -121,6 +126,7 @@ def check_targets(
         values: of all kept servers, (rows, at least the targets).
         sources: what the source calls the targets.
         file: where they come from.
+        cleaned: of this, how many values were discarded, which may be why.
 
     Raises:
         HostcastError: a target has no valid value, or but one value, everywhere.
@@ -130,19 +136,36 @@ def check_targets(
         column = column[~np.isnan(column)]
         if not len(column):
             raise HostcastError(
-                "the target has no valid value on any server",
+                "the target has no valid value on any server" + _discarded(cleaned, [name]),
                 file=file,
                 column=source,
                 remedy=f"check prepare.ranges.{name} and the mapping in prepare.columns, "
                 "or take the target out of base.target_metrics",
             )
         if column.min() == column.max():
+            discarded = _discarded(cleaned, [name])
+            alone = "the only valid value of the target is" if discarded else "the target is"
+            check = f"check prepare.ranges.{name} and the source's unit and sign, " if discarded else ""
             raise HostcastError(
-                f"the target is {column[0]:g} on every server at every time: there is nothing to forecast",
+                f"{alone} {column[0]:g} on every server at every time: there is nothing to forecast"
+                f"{discarded}",
                 file=file,
                 column=source,
-                remedy=f"take {name} out of base.target_metrics, or provide data in which it varies",
+                remedy=f"{check}take {name} out of base.target_metrics, or provide data in which it varies",
             )
+
+
+def _discarded(cleaned: Cleaned, names: Sequence[str]) -> str:
+    """What was taken as missing, to end a sentence with; nothing if all values stand as read."""
+    parts = [
+        f"{cleaned.out_of_range[name]} values were outside prepare.ranges.{name}"
+        for name in names
+        if cleaned.out_of_range[name]
+    ]
+    infinite = sum(cleaned.infinite[name] for name in names)
+    if infinite:
+        parts.append(f"{infinite} values were infinite or too large (beyond {LARGEST:g})")
+    return f"; {', '.join(parts)}; they count as missing" if parts else ""
 
 
 def _as_freq(length: pd.Timedelta) -> str:

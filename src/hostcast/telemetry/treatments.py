@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hostcast.telemetry.cleaning import LARGEST
 from hostcast.telemetry.selection import LeftOut
 
 __all__ = ["treatments"]
@@ -65,7 +66,12 @@ def treatments(
             continue
         for kind, count in column["missing_as_read"].items():
             add(f"value given as missing ({kind})", "missing", count, column=name)
-        add("infinite value, or one beyond float32", "counted as missing", column["infinite"], column=name)
+        add(
+            f"infinite value, or one beyond {LARGEST:g}, which float32 can't square",
+            "counted as missing",
+            column["infinite"],
+            column=name,
+        )
         add("value outside prepare.ranges", "counted as missing", column["out_of_range"], column=name)
     add("step without an observation", "kept as missing, not filled in", rows["missing_steps"])
     for server in servers:

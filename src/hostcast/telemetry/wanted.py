@@ -64,5 +64,5 @@ class Wanted:
 
     @property
     def in_source(self) -> tuple[str, ...]:
-        """The source's names, each once (two of hostcast's columns may come from one of the source's)."""
+        """The source's names, each once."""
         return tuple(dict.fromkeys(self.source_names.values()))

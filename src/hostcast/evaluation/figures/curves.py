@@ -102,7 +102,7 @@ def draw_coverage(coverage: pd.DataFrame, targets: Sequence[str]) -> str:
                 linewidth=1.3,
                 label=plain(split_unit(target)[0]),
             )
-        whole = coverage[coverage["target"] == "all"]
+        whole = coverage[coverage["target"] == "all"].drop_duplicates("nominal", keep="last")
         axes.plot(
             100 * whole["nominal"], 100 * whole["observed"], color=INK, linewidth=2.2, label="mean of all"
         )

@@ -125,7 +125,7 @@ def _metrics(evaluation: Evaluation) -> list[dict[str, Any]]:
                 "unit": unit,
                 "MAE": row["MAE"],
                 "wQL": row["wQL"],
-                "skill": 1.0 - row["wQL"] / best[target],
+                "skill": 1.0 - row["wQL"] / best[target] if best[target] > 0 else math.nan,
                 "cover80": row["cover80"],
                 "rows": int(row["rows"]),
                 "dropped": int(row["dropped"]),
@@ -169,7 +169,7 @@ def _worst(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def _whole(intervals: pd.DataFrame) -> list[tuple[float, float]]:
-    own = intervals[intervals["target"] == "all"]
+    own = intervals[intervals["target"] == "all"].drop_duplicates("nominal", keep="last")
     return list(zip(own["nominal"].tolist(), own["observed"].tolist(), strict=True))
 
 

@@ -45,7 +45,7 @@ def _header(data: bytes, file: str) -> list[str]:
         return [name.strip() for name in next(_rows(data), [])]
     except csv.Error as error:
         raise HostcastError(
-            f"the header is broken: {error}", file=file, remedy="correct its quotes"
+            f"the header is broken: {_reason(error)}", file=file, remedy="correct its quotes"
         ) from None
 
 
@@ -99,8 +99,15 @@ def _whole(rows: Iterator[list[str]], fields: int, done: int, file: str) -> Iter
             yield values
     except csv.Error as error:
         raise HostcastError(
-            f"a quote is opened and not closed, or stands within a quoted value ({error})",
+            f"a quote is opened and not closed, or stands within a quoted value ({_reason(error)})",
             file=file,
             row=row + 1,
             remedy="close the quote, and double every quote within a quoted value",
         ) from None
+
+
+def _reason(error: csv.Error) -> str:
+    # the reader's own words for what a quote without its partner leads to
+    if "field limit" in str(error):
+        return f"a value runs over {csv.field_size_limit()} characters: a quote is unbalanced"
+    return str(error)

@@ -33,7 +33,7 @@ def read_json(data: bytes, wanted: Sequence[str], file: str) -> dict[str, Any]:
             remedy=f"correct or write the file again{hint}",
         ) from None
     except (ValueError, RecursionError) as error:
-        raise HostcastError(f"broken JSON: {error}", file=file, remedy=f"write {_SHAPES}") from None
+        raise HostcastError(f"broken JSON: {_reason(error)}", file=file, remedy=f"write {_SHAPES}") from None
     if isinstance(content, list):
         for row, record in enumerate(content, 1):
             if not isinstance(record, dict):
@@ -55,9 +55,8 @@ def read_json_lines(data: bytes, wanted: Sequence[str], file: str) -> dict[str, 
         try:
             record = _parse(line)
         except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             raise HostcastError(
-                f"broken JSON in line {number}: {reason}",
+                f"broken JSON in line {number}: {_reason(error)}",
                 file=file,
                 row=len(records) + 1,
                 remedy="write one whole record per line",
@@ -71,6 +70,12 @@ def read_json_lines(data: bytes, wanted: Sequence[str], file: str) -> dict[str, 
             )
         records.append(record)
     return _from_records(records, wanted, file)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _parse(text: bytes) -> Any:

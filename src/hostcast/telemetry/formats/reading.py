@@ -12,6 +12,7 @@ from hostcast.errors import HostcastError
 from hostcast.telemetry.discovery import format_of, label_of
 from hostcast.telemetry.formats.compression import decompress
 from hostcast.telemetry.formats.csv_text import read_csv
+from hostcast.telemetry.formats.disguise import refuse_disguise
 from hostcast.telemetry.formats.json_text import read_json, read_json_lines
 from hostcast.telemetry.formats.parquet import read_parquet
 
@@ -60,8 +61,11 @@ def read_file(path: Path, wanted: Wanted) -> RawFile:
             f"can't be read: {error.strerror}", file=label, remedy="check the file and its permissions"
         ) from None
     digest = hashlib.sha256(data).hexdigest()
+    packed = "parquet" if name == "parquet" else compression
+    refuse_disguise(data, packed, label)
     if data and compression is not None:
         data = decompress(data, compression, label)
+        refuse_disguise(data, None, label)
     if not data:
         raise HostcastError(
             "is empty (0 bytes)", file=label, remedy="write the file again, or take it out of prepare.path"

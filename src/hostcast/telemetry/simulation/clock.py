@@ -50,7 +50,8 @@ def make_clock(start: str, *, days: int, step: pd.Timedelta) -> Clock:
     """
     if not _SHORTEST <= step <= _LONGEST:
         raise HostcastError(
-            f"the fleet can't be simulated in steps of {step}",
+            f"base.freq: the fleet can't be simulated in steps of {_in_words(step)}",
+            file="params.yaml",
             remedy="set base.freq to 30s ... 1h, or prepare.source to files",
         )
     first = pd.Timestamp(start)
@@ -66,3 +67,11 @@ def make_clock(start: str, *, days: int, step: pd.Timedelta) -> Clock:
         hour_of_week=(instants - _FIRST_MONDAY) % (168 * _HOUR) / _HOUR,
         step_hours=step_us / _HOUR,
     )
+
+
+def _in_words(length: pd.Timedelta) -> str:
+    seconds = length.total_seconds()
+    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
