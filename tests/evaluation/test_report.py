@@ -104,7 +104,7 @@ def test_the_report_says_what_was_wrong_with_the_data_and_what_was_done(make_inp
     text = "".join(_Page(_render(make_inputs())).words)
     assert "Nothing was observed at 10 of these steps" in text
     assert "Servers with the most gaps" in text
-    assert "1 servers were left out" in text
+    assert "1 server was left out" in text
 
 
 def test_the_quality_report_of_a_real_run_can_be_shown(make_inputs: MakeInputs) -> None:

@@ -58,9 +58,24 @@ def in_order(forecasts: pd.DataFrame) -> pd.DataFrame:
         raise HostcastError("a (server, cutoff, timestamp, target) is forecast twice", remedy=remedy)
     if not (table["timestamp"] > table["cutoff"]).all():
         raise HostcastError("a forecast does not lie after its cutoff", remedy=remedy)
-    if not np.isfinite(table[columns].to_numpy("float64")).all():
-        raise HostcastError("a forecast is not a finite number", remedy=remedy)
-    return table.sort_values(KEYS, kind="stable", ignore_index=True)
+    table = table.sort_values(KEYS, kind="stable", ignore_index=True)
+    _refuse_infinite(table, columns)
+    return table
+
+
+def _refuse_infinite(table: pd.DataFrame, columns: list[str]) -> None:
+    bad = ~np.isfinite(table[columns].to_numpy("float64")).all(axis=1)
+    if not bad.any():
+        return
+    first = table[bad].iloc[0]
+    count = int(bad.sum())
+    raise HostcastError(
+        f"a forecast is not a finite number: of {str(first['target'])!r} on server {str(first['server'])!r}, "
+        f"made at {first['cutoff']:%Y-%m-%d %H:%M} UTC"
+        + (f" (the first of {count:,} such rows of {len(table):,})" if count > 1 else ""),
+        remedy="train again with a lower train.learning_rate (`dvc repro -f train`), "
+        "or check the values of that target in reports/prepare/quality.json",
+    )
 
 
 def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> bool:

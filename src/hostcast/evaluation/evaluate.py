@@ -38,7 +38,7 @@ class EvaluationInputs:
         test_start: server -> first timestamp of its test span.
         importance: part (static, encoder, decoder), variable, importance (sums to 1 in each part).
         attention: position (steps relative to the first forecast step, below 0), weight.
-        history: epoch, train_loss, val_loss, learning_rate: the training curve.
+        history: epoch (the first is 0), train_loss, val_loss, learning_rate: the training curve.
         quality: what `prepare` reported about the data.
         params: all params.
         oracle: forecasts of one who knows how the data was simulated, if it was; same rows as `forecasts`.

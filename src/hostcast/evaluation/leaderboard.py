@@ -18,6 +18,7 @@ __all__ = [
     "headline",
     "leaderboard",
     "pairwise",
+    "skill_of",
 ]
 
 TFT = "tft"
@@ -37,12 +38,26 @@ def leaderboard(scores: Mapping[str, Score]) -> pd.DataFrame:
 
     Returns:
         model, wQL, sQL, MAE, MASE, cover80, width80 (means over the targets, so that MAE mixes units) and
-        skill: 1 - wQL / wQL of the best baseline.
+        skill: 1 - wQL / wQL of the best baseline, see `skill_of`.
     """
     table = pd.DataFrame([{"model": name, **scores[name].overall} for name in scores])
     table = table[["model", *_COLUMNS]]
-    table["skill"] = 1.0 - table["wQL"] / scores[best_baseline(scores)].overall["wQL"]
+    rival = scores[best_baseline(scores)].overall["wQL"]
+    table["skill"] = [skill_of(scores[name].overall["wQL"], rival) for name in scores]
     return table
+
+
+def skill_of(own: float, rival: float) -> float:
+    """1 - own / rival, of two errors.
+
+    A rival without any error leaves 0 for one that has none either and -inf for all others; NaN where an
+    error is unknown.
+    """
+    if rival:
+        return 1.0 - own / rival
+    if math.isnan(own):
+        return math.nan
+    return -math.inf if own else 0.0
 
 
 def best_baseline(scores: Mapping[str, Score]) -> str:
@@ -56,7 +71,7 @@ def headline(scores: Mapping[str, Score]) -> dict[str, float]:
     numbers = {name: own[name] for name in ("wQL", "sQL", "MASE", "cover80", "width80")}
     for name in BASELINES:
         numbers[f"wQL_{name}"] = scores[name].overall["wQL"]
-    numbers["skill"] = 1.0 - own["wQL"] / scores[best_baseline(scores)].overall["wQL"]
+    numbers["skill"] = skill_of(own["wQL"], scores[best_baseline(scores)].overall["wQL"])
     return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
 
 

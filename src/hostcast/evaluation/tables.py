@@ -29,7 +29,7 @@ def make_tables(
     intervals: target (or `all`), nominal, observed, width: central intervals of the TFT.
     importance: part, variable, importance, label (part and variable in one, for a bar chart).
     attention: position, weight.
-    training: epoch, train_loss, val_loss, learning_rate.
+    training: epoch (the first is 1), train_loss, val_loss, learning_rate.
     """
     by_horizon = _stack({name: _with_mean_horizon(result.by_horizon) for name, result in scores.items()})
     # before they are stacked with the targets, one of which may be called like the mean
@@ -51,7 +51,10 @@ def make_tables(
         "intervals": _with_mean(own.intervals, ["nominal"]),
         "importance": labelled,
         "attention": attention.sort_values("position", kind="stable", ignore_index=True),
-        "training": history.sort_values("epoch", kind="stable", ignore_index=True),
+        # people count from 1, training from 0
+        "training": history.sort_values("epoch", kind="stable", ignore_index=True).assign(
+            epoch=lambda table: table["epoch"] + 1
+        ),
     }
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from hostcast.evaluation.figures.curves import draw_attention, draw_coverage, draw_horizon, draw_training
-from hostcast.evaluation.figures.forecasts import Picture, choose_pictures, draw_forecast
+from hostcast.evaluation.figures.forecasts import Picture, choose_pictures, draw_forecast, shown_steps
 from hostcast.evaluation.figures.importance import draw_importance
 from hostcast.evaluation.leaderboard import TFT
 
@@ -59,7 +57,7 @@ def draw_figures(evaluation: Evaluation) -> Figures:
                     evaluation.forecasts,
                     inputs.telemetry,
                     base.target_metrics,
-                    pd.Timedelta(1, unit="D"),
+                    base.step * shown_steps(inputs.params),
                 ),
             )
             for picture in pictures

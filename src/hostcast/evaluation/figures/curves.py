@@ -51,6 +51,7 @@ def draw_training(history: pd.DataFrame) -> str:
         axes.set_xlabel("epoch (pass over the training windows)")
         axes.set_ylabel("loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(left=0.5)
         if axes.lines:
             legend(axes)
         return svg_of(figure)

@@ -23,10 +23,13 @@ from hostcast.evaluation.figures.style import (
 from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, TFT
 from hostcast.evaluation.metrics import central_intervals
 from hostcast.evaluation.scoring import Score
+from hostcast.params import Params
 
-__all__ = ["Picture", "choose_pictures", "draw_forecast"]
+__all__ = ["Picture", "choose_pictures", "draw_forecast", "shown_steps"]
 
 _BAND_SHADES = (0.14, 0.22, 0.34)
+# more history would leave too little room for the forecast
+_HORIZONS_OF_HISTORY = 3
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Picture:
     cutoff: pd.Timestamp
     rank: int
     servers: int
+
+
+def shown_steps(params: Params) -> int:
+    """Steps of history a picture shows: what the model saw, but not more than three horizons."""
+    return min(params.split.encoder_length, _HORIZONS_OF_HISTORY * params.split.horizon)
 
 
 def choose_pictures(result: Score, count: int) -> list[Picture]:
@@ -91,7 +99,7 @@ def draw_forecast(
         forecasts: model -> its table.
         telemetry: server, timestamp and the targets.
         targets: panels, from top to bottom.
-        history: how much of what came before is shown.
+        history: how much of what the model saw is shown, up to and including the cutoff.
     """
     parts = {
         name: table[(table["server"] == picture.server) & (table["cutoff"] == picture.cutoff)]
@@ -100,7 +108,7 @@ def draw_forecast(
     }
     end = parts[TFT]["timestamp"].max()
     seen = telemetry[(telemetry["server"] == picture.server) & (telemetry["timestamp"] <= end)]
-    seen = seen[seen["timestamp"] >= picture.cutoff - history].sort_values("timestamp", kind="stable")
+    seen = seen[seen["timestamp"] > picture.cutoff - history].sort_values("timestamp", kind="stable")
     with drawing(1.42 * len(targets) + 0.75) as figure:
         panels = figure.subplots(len(targets), 1, sharex=True, squeeze=False)[:, 0]
         for axes, target in zip(panels, targets, strict=True):
@@ -121,7 +129,7 @@ def draw_forecast(
             axes.locator_params(axis="y", nbins=4)
         # hours read best in threes and sixes
         panels[-1].xaxis.set_major_locator(MaxNLocator(nbins=10, steps=[1, 2, 3, 6, 10]))
-        panels[-1].set_xlabel("hours from the cutoff (left of 0: known history; right: forecast)")
+        panels[-1].set_xlabel("hours from the cutoff (left of 0: what the model saw; right: forecast)")
         handles, labels = panels[0].get_legend_handles_labels()
         order = sorted(range(len(labels)), key=lambda i: labels[i] != "actual")
         figure.legend(

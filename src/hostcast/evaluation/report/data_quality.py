@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hostcast.evaluation.figures.style import split_unit
@@ -10,6 +10,7 @@ from hostcast.evaluation.figures.style import split_unit
 __all__ = ["data_facts"]
 
 _SERVERS_SHOWN = 8
+_EXAMPLES_SHOWN = 5
 
 
 def data_facts(quality: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,7 +18,8 @@ def data_facts(quality: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         source, files, span (first, last), rows, steps, missing_steps, servers (count), left_out,
-        columns (one row per column), treatments, gappy (servers with the most missing steps).
+        columns (one row per column), treatments (issue, treatment, count, where: up to five places,
+        more: number of further ones), gappy (servers with the most missing steps).
     """
     rows = quality["rows"]
     servers = quality["servers"]
@@ -39,7 +41,27 @@ def data_facts(quality: Mapping[str, Any]) -> dict[str, Any]:
             for name, facts in quality["columns"].items()
             if facts.get("min") is not None
         ],
-        "treatments": quality["treatments"],
+        "treatments": _grouped(quality["treatments"]),
         "gappy": gappy[:_SERVERS_SHOWN],
         "more_gappy": max(0, len(gappy) - _SERVERS_SHOWN),
     }
+
+
+def _grouped(treatments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row per issue and treatment, in the order of their first occurrence."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in treatments:
+        key = (entry["issue"], entry["treatment"])
+        group = groups.setdefault(key, {"issue": key[0], "treatment": key[1], "count": 0, "where": {}})
+        group["count"] += entry["count"]
+        place = tuple(entry[field] for field in ("server", "column") if entry.get(field) is not None)
+        if place:
+            group["where"][place] = None
+    return [
+        {
+            **group,
+            "where": list(group["where"])[:_EXAMPLES_SHOWN],
+            "more": max(0, len(group["where"]) - _EXAMPLES_SHOWN),
+        }
+        for group in groups.values()
+    ]

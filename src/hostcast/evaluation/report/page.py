@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hostcast.evaluation.figures import Figures
+from hostcast.evaluation.figures.forecasts import shown_steps
 from hostcast.evaluation.figures.style import DARK_COLOURS, PAPER, split_unit
-from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, NOISE_FLOOR, TFT, best_baseline
+from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, NOISE_FLOOR, TFT, best_baseline, skill_of
 from hostcast.evaluation.report import wording
 from hostcast.evaluation.report.data_quality import data_facts
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["render_report"]
 
 _WORST_SHOWN = 10
+_LONGEST_NAME = 40
 
 
 def render_report(evaluation: Evaluation, figures: Figures) -> str:
@@ -40,6 +42,10 @@ def render_report(evaluation: Evaluation, figures: Figures) -> str:
     )
     environment.filters |= {
         "visible": _visible,
+        "name": _name,
+        "change": _change,
+        "moment": _moment,
+        "counted": wording.counted,
         "number": _number,
         "percent": _percent,
         "ratio": _ratio,
@@ -65,7 +71,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "last_value": "carrying the last value forward",
         "seasonal_naive": f"repeating what was seen {season} before",
     }
-    skills = {name: 1.0 - own.overall["wQL"] / scores[name].overall["wQL"] for name in BASELINES}
+    skills = {name: skill_of(own.overall["wQL"], scores[name].overall["wQL"]) for name in BASELINES}
     tone, sentence = wording.verdict(skills[rival], phrases[rival])
     floor = scores[NOISE_FLOOR].overall["wQL"] if NOISE_FLOOR in scores else None
     return {
@@ -74,6 +80,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "horizon": wording.duration(params.base.step * params.split.horizon),
         "step": wording.duration(params.base.step),
         "history": wording.duration(params.base.step * params.split.encoder_length),
+        "shown": wording.duration(params.base.step * shown_steps(params)),
         "season": season,
         "forecast_count": len(table[["server", "cutoff"]].drop_duplicates()),
         "first": table["cutoff"].min(),
@@ -87,7 +94,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "overall": own.overall,
         "calibration_verdict": wording.calibration_verdict(own.overall["cover80"]),
         "calibration": wording.calibration_sentence(own.overall["cover80"]),
-        "bands": _whole(evaluation.tables["intervals"]),
+        "bands": _whole(own.intervals),
         "leaders": _leaders(evaluation),
         "floor": None
         if floor is None
@@ -143,9 +150,7 @@ def _quarters(evaluation: Evaluation, rival: str) -> list[dict[str, Any]]:
         part = table[quarter == number]
         own, other = float(part[TFT].mean()), float(part[rival].mean())
         until = wording.duration(pd.Timedelta(float(part["horizon_hours"].iloc[-1]), unit="h"))
-        rows.append(
-            {"until": until, "own": own, "rival": other, "skill": 1.0 - own / other if other else math.nan}
-        )
+        rows.append({"until": until, "own": own, "rival": other, "skill": skill_of(own, other)})
     return rows
 
 
@@ -177,6 +182,24 @@ def _visible(text: object, limit: int = 120) -> str:
     """A name from the data on one line, with unprintable characters spelled out, of bounded length."""
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
     return shown if len(shown) <= limit else f"{shown[:limit]}…"
+
+
+def _name(text: object) -> Markup:
+    """A name that fits into a heading or a table; the whole one shows on pointing at it."""
+    short, whole = _visible(text, _LONGEST_NAME), _visible(text, 500)
+    if short == whole:
+        return escape(short)
+    return Markup('<span title="{}">{}</span>').format(whole, short)
+
+
+def _moment(time: str) -> str:
+    """E.g. `2025-01-06 00:00 UTC`."""
+    return f"{pd.to_datetime(time, utc=True):%Y-%m-%d %H:%M} UTC"
+
+
+def _change(skill: float) -> str:
+    """The change of the error that a skill stands for, in %."""
+    return "the baseline is exact" if skill == -math.inf else _percent(-skill, 1, signed=True)
 
 
 def _number(value: float) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 __all__ = [
     "calibration_sentence",
     "calibration_verdict",
+    "counted",
     "duration",
     "floor_sentence",
     "trust_sentence",
@@ -30,8 +31,15 @@ def duration(length: pd.Timedelta) -> str:
     return _count(seconds, "second")
 
 
+def counted(number: int, name: str) -> str:
+    """E.g. `1 server`, `1,200 servers`."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
 def verdict(skill: float, rival: str) -> tuple[str, str]:
     """Tone (good, even, bad) and the one sentence about the model against `rival`, e.g. a baseline's name."""
+    if skill == -math.inf:
+        return "bad", f"Worse than {rival}: the baseline is exact. Do not use this model."
     if not math.isfinite(skill):
         return "even", f"The forecasts can't be compared with {rival}."
     percent = _percent(abs(skill))
@@ -69,7 +77,11 @@ def trust_sentence(pairs: pd.DataFrame) -> str:
     worse = int((known < 0).sum())
     if known.empty:
         return "No server and metric can be compared with the baselines."
-    whole = f"{len(known):,} {'pair' if len(known) == 1 else 'pairs'} of a server and a metric"
+    if len(known) == 1:
+        does = "the better of the two baselines does better than the model"
+        beaten = "the model beats the better of the two baselines"
+        return f"There is one pair of a server and a metric: on it {does if worse else beaten}."
+    whole = f"{len(known):,} pairs of a server and a metric"
     if not worse:
         return f"On all of the {whole} the model beats the better of the two baselines."
     return f"On {worse:,} of the {whole} the better of the two baselines does better than the model."
