@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 __all__ = ["Outcome", "Project", "tree_of"]
 
 ROOT = Path(__file__).parents[2]
-HOOKS = Path(__file__).parent / "hooks"
+HOOK = Path(__file__).parent / "hooks" / "sitecustomize.py"
 LEFT_OUT = ("tests/", ".explore/", ".whl/", ".hostcast/", "reports/", "dvc.lock", "dvc.yaml.lock")
 TINY: dict[str, Any] = {
     "base.freq": "30min",
@@ -85,6 +85,8 @@ class Project:
                 continue
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / name)
+        # dvc.yaml puts src first on the path of its stages, and nothing else
+        shutil.copyfile(HOOK, folder / "src" / HOOK.name)
         project = cls(folder)
         project.set(TINY)
         project.git("init", "--quiet", "--initial-branch=main")
@@ -108,7 +110,7 @@ class Project:
         return {
             **kept,
             "PATH": bin_folder + os.pathsep + kept.get("PATH", ""),
-            "PYTHONPATH": os.pathsep.join([str(HOOKS), str(self.folder / "src")]),
+            "PYTHONPATH": str(self.folder / "src"),
             # a network this small is slower on many threads
             "OMP_NUM_THREADS": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,

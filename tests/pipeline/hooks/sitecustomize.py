@@ -1,6 +1,6 @@
 """Look into a process of the pipeline, or hold it still, without changing a file of the project.
 
-Python imports this by itself when the folder is on PYTHONPATH.
+Python imports this by itself when its folder is on PYTHONPATH; the tests copy it into their project's src.
 
 TEST_PAUSE_AT names a module, a function in it and, for a hook of `ForecastModule`, epoch and batch. The
 process stops there until it is killed, and makes the file TEST_PAUSED to say so.
