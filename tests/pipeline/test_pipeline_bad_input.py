@@ -118,7 +118,7 @@ def test_a_bad_file_is_refused_by_name(
 
 BAD_PARAMS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("train", {"train.epoch": 5}, ["file params.yaml", "train.epoch: unknown key"]),
-    ("train", {"train.epochs": "ten"}, ["file params.yaml", "train.epochs: ", "integer", "'ten'"]),
+    ("train", {"train.epochs": "ten"}, ["file params.yaml", "train.epochs: must be a whole number", "'ten'"]),
     (
         "split",
         {"split.validation_split": 0.6, "split.test_split": 0.4},
