@@ -1,0 +1,55 @@
+"""The compiled kernels, and running them on all cores."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from hostcast.native.compile import compile_sources
+
+__all__ = ["Kernels", "load_kernels", "run_chunks"]
+
+Kernels = ctypes.CDLL
+
+
+@functools.cache
+def load_kernels() -> Kernels | None:
+    """The library of all C files of this folder; None where it can't be had, or $HOSTCAST_NATIVE is 0."""
+    if os.environ.get("HOSTCAST_NATIVE") == "0":
+        return None
+    library = compile_sources(sorted(Path(__file__).parent.glob("*.c")))
+    return None if library is None else ctypes.CDLL(str(library))
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
+
+
+def run_chunks(task: Callable[[int, int, int], object], items: int, chunks: int) -> None:
+    """Call task(chunk, first, last) for `chunks` even pieces of range(items), on torch's number of threads.
+
+    The pieces depend on `items` and `chunks` alone, so what each computes is the same on any number of
+    threads. ctypes lets go of the interpreter lock while a kernel runs.
+    """
+    edges = [items * chunk // chunks for chunk in range(chunks + 1)]
+    threads = min(torch.get_num_threads(), chunks)
+    if threads <= 1:
+        for chunk in range(chunks):
+            task(chunk, edges[chunk], edges[chunk + 1])
+        return
+
+    def share(thread: int) -> None:
+        for chunk in range(thread, chunks, threads):
+            task(chunk, edges[chunk], edges[chunk + 1])
+
+    others = [_pool(threads - 1).submit(share, thread) for thread in range(1, threads)]
+    share(0)
+    for other in others:
+        other.result()
