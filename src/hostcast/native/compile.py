@@ -15,8 +15,8 @@ __all__ = ["cache_folder", "compile_sources", "find_compiler"]
 
 log = logging.getLogger(__name__)
 
-# -ffast-math lets sums be reordered at compile time; one build always computes the same bits
-FLAGS = ("-O3", "-march=native", "-ffast-math", "-std=gnu11", "-shared", "-fPIC")
+# no -ffast-math: a loss that is not a number must stay one
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-ffp-contract=fast", "-std=gnu11", "-shared", "-fPIC")
 FLAGS_PORTABLE = tuple(flag for flag in FLAGS if flag != "-march=native")
 
 
