@@ -44,23 +44,24 @@ static void weigh(Attention *self, const float *keys, int64_t ld, int history, i
     memset(s + (size_t)length * ROWS, 0, (size_t)(history - length) * ROWS * sizeof(float));
     product(keys + history * ld, (int)ld, 0, last, d, self->q, s + (size_t)history * ROWS, 0);
     memset(s + (size_t)(history + last) * ROWS, 0, (size_t)(horizon - last) * ROWS * sizeof(float));
-    for (int j = 0; j < last; j++)
-        for (int r = 0; r < ROWS; r++)
-            if (j >= first + r) s[(size_t)(history + j) * ROWS + r] = -INFINITY;
     EACH(i)
     {
+        ivec query;
+        for (int lane = 0; lane < WIDTH; lane++) query[lane] = first + i * WIDTH + lane;
         vec top = of(s, 0)[i], total = splat(0.0f);
         for (int j = 1; j < length; j++) top = pick(of(s, j)[i] > top, of(s, j)[i], top);
-        for (int j = history; j < history + last; j++) top = pick(of(s, j)[i] > top, of(s, j)[i], top);
-        for (int j = 0; j < length; j++) total += at(s, j)[i] = vec_exp(of(s, j)[i] - top);
-        for (int j = history; j < history + last; j++) {
-            vec score = of(s, j)[i];
-            /* vec_exp never returns zero */
-            total += at(s, j)[i] = pick(score > -INFINITY, vec_exp(score - top), splat(0.0f));
+        for (int j = 0; j < last; j++) {
+            vec score = pick(query > j, of(s, history + j)[i], splat(-INFINITY));
+            at(s, history + j)[i] = score;
+            top = pick(score > top, score, top);
         }
+        for (int j = 0; j < length; j++) total += at(s, j)[i] = vec_exp(of(s, j)[i] - top);
+        for (int j = 0; j < last; j++)
+            /* vec_exp never returns zero */
+            total += at(s, history + j)[i] = pick(query > j, vec_exp(of(s, history + j)[i] - top), splat(0.0f));
         vec scale = 1.0f / total;
         for (int j = 0; j < length; j++) at(s, j)[i] *= scale;
-        for (int j = history; j < history + last; j++) at(s, j)[i] *= scale;
+        for (int j = 0; j < last; j++) at(s, history + j)[i] *= scale;
     }
 }
 

@@ -171,22 +171,87 @@ static void outer(const float *dy, int n, const float *xt, int ld, float *g)
     }
 }
 
+/* Exchange the blocks off the diagonal of every 2 s x 2 s square, for two rows that lie s apart. */
+#define LOW(s, j) (((j) & (s)) ? WIDTH + ((j) ^ (s)) : (j))
+#define HIGH(s, j) (((j) & (s)) ? WIDTH + (j) : ((j) ^ (s)))
+#define FOUR(PICK, s, j) PICK(s, j), PICK(s, j + 1), PICK(s, j + 2), PICK(s, j + 3)
+#if WIDTH == 16
+#define LANES(PICK, s) FOUR(PICK, s, 0), FOUR(PICK, s, 4), FOUR(PICK, s, 8), FOUR(PICK, s, 12)
+#elif WIDTH == 8
+#define LANES(PICK, s) FOUR(PICK, s, 0), FOUR(PICK, s, 4)
+#else
+#define LANES(PICK, s) FOUR(PICK, s, 0)
+#endif
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (ivec){__VA_ARGS__})
+#endif
+#define EXCHANGE(s)                                                     \
+    for (int i = 0; i < WIDTH; i++)                                     \
+        if (!(i & (s))) {                                               \
+            vec upper = square[i], lower = square[i + (s)];             \
+            square[i] = SHUFFLE(upper, lower, LANES(LOW, s));           \
+            square[i + (s)] = SHUFFLE(upper, lower, LANES(HIGH, s));    \
+        }
+
+/* transpose WIDTH vectors in registers */
+INLINE void transpose_square(vec *square)
+{
+    EXCHANGE(1)
+    EXCHANGE(2)
+#if WIDTH >= 8
+    EXCHANGE(4)
+#endif
+#if WIDTH >= 16
+    EXCHANGE(8)
+#endif
+}
+
+/* from may be unaligned */
+INLINE vec load_vec(const float *from)
+{
+    vec value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
 /* [features][ROWS] to [ROWS][ld], the columns behind the features zero */
 static void transpose(const float *x, int features, float *xt, int ld)
 {
+    int f = 0;
+    for (; f + WIDTH <= features; f += WIDTH)
+        EACH(i)
+        {
+            vec square[WIDTH];
+            for (int k = 0; k < WIDTH; k++) square[k] = of(x, f + k)[i];
+            transpose_square(square);
+            for (int k = 0; k < WIDTH; k++) *(vec *)(xt + (size_t)(i * WIDTH + k) * ld + f) = square[k];
+        }
+    if (f == ld) return;
     for (int r = 0; r < ROWS; r++) {
-        for (int f = 0; f < features; f++) xt[(size_t)r * ld + f] = x[(size_t)f * ROWS + r];
-        for (int f = features; f < ld; f++) xt[(size_t)r * ld + f] = 0.0f;
+        for (int k = f; k < features; k++) xt[(size_t)r * ld + k] = x[(size_t)k * ROWS + r];
+        for (int k = features; k < ld; k++) xt[(size_t)r * ld + k] = 0.0f;
     }
 }
 
 /* rows first .. first + ROWS of a row-major table, those from end on repeated, as a block */
 static void load_rows(const float *table, int64_t stride, int features, int64_t first, int64_t end, float *block)
 {
-    for (int r = 0; r < ROWS; r++) {
+    int f = 0;
+    if (first + ROWS <= end)
+        for (; f + WIDTH <= features; f += WIDTH)
+            EACH(i)
+            {
+                vec square[WIDTH];
+                for (int k = 0; k < WIDTH; k++) square[k] = load_vec(table + (first + i * WIDTH + k) * stride + f);
+                transpose_square(square);
+                for (int k = 0; k < WIDTH; k++) at(block, f + k)[i] = square[k];
+            }
+    for (int r = 0; r < ROWS && f < features; r++) {
         int64_t row = first + r < end ? first + r : end - 1;
         const float *from = table + row * stride;
-        for (int f = 0; f < features; f++) block[(size_t)f * ROWS + r] = from[f];
+        for (int k = f; k < features; k++) block[(size_t)k * ROWS + r] = from[k];
     }
 }
 
@@ -201,8 +266,19 @@ static void load_gradients(const float *table, int64_t stride, int features, int
 
 static void store_rows(const float *block, int features, int64_t first, int64_t end, float *table, int64_t stride)
 {
-    for (int r = 0; r < ROWS && first + r < end; r++)
-        for (int f = 0; f < features; f++) table[(first + r) * stride + f] = block[(size_t)f * ROWS + r];
+    int f = 0;
+    if (first + ROWS <= end)
+        for (; f + WIDTH <= features; f += WIDTH)
+            EACH(i)
+            {
+                vec square[WIDTH];
+                for (int k = 0; k < WIDTH; k++) square[k] = of(block, f + k)[i];
+                transpose_square(square);
+                for (int k = 0; k < WIDTH; k++)
+                    memcpy(table + (first + i * WIDTH + k) * stride + f, &square[k], sizeof(vec));
+            }
+    for (int r = 0; r < ROWS && first + r < end && f < features; r++)
+        for (int k = f; k < features; k++) table[(first + r) * stride + k] = block[(size_t)k * ROWS + r];
 }
 
 /* one piece of zeroed memory, cut into aligned arrays */
