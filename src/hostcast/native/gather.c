@@ -3,11 +3,11 @@
 #include <math.h>
 #include <stdint.h>
 
-/* a scaled value is (value - center) / spread, rounded as everywhere else, not multiplied by a reciprocal */
+/* values are rounded as torch rounds them: no reciprocals, no sums in another order */
 #if defined(__clang__)
 #pragma clang fp reciprocal(off) reassociate(off)
 #elif defined(__GNUC__)
-#pragma GCC optimize("no-reciprocal-math")
+#pragma GCC optimize("no-fast-math")
 #endif
 
 enum { WINDOW, ENCODER, GROUP };
@@ -30,25 +30,49 @@ static void scale(float *to, const float *from, const float *center, const float
         *to++ = (*from++ - *center++) / *spread++;
 }
 
-/* mean of a column and the sum of squares around it; pytorch-forecasting's epsilon is float32's */
-static void scale_of(const float *values, int64_t stride, int64_t length, int64_t normalizer, double floor,
-                     float *center, float *spread)
+/* Sums of neighbouring columns' distances from `center`, or of their squares. `columns` and `squared` are
+ * constants where this is called; PARTS chains of additions run side by side. */
+#define GROUP_COLUMNS 4
+#define PARTS 4
+static inline __attribute__((always_inline)) void sums(const float *values, int64_t stride, int64_t length,
+                                                       int columns, const double *center, int squared,
+                                                       double *out)
 {
-    double sum = 0.0, squares = 0.0;
-    for (int64_t step = 0; step < length; step++)
-        sum += values[step * stride];
-    const double mean = sum / (double)length;
-    for (int64_t step = 0; step < length; step++) {
-        const double deviation = values[step * stride] - mean;
-        squares += deviation * deviation;
-    }
-    if (normalizer == ENCODER) {
-        *center = (float)mean;
-        *spread = (float)sqrt(squares / (double)(length - 1)) + 1.1920928955078125e-7f;
-    } else {
-        *center = values[(length - 1) * stride];
-        *spread = (float)sqrt(squares / (double)length + floor * floor);
-    }
+    double part[PARTS][GROUP_COLUMNS] = {{0.0}};
+    int64_t step = 0;
+    for (; step + PARTS <= length; step += PARTS)
+        for (int p = 0; p < PARTS; p++)
+            for (int column = 0; column < columns; column++) {
+                const double off = values[(step + p) * stride + column] - center[column];
+                part[p][column] += squared ? off * off : off;
+            }
+    for (; step < length; step++)
+        for (int column = 0; column < columns; column++) {
+            const double off = values[step * stride + column] - center[column];
+            part[0][column] += squared ? off * off : off;
+        }
+    for (int column = 0; column < columns; column++)
+        out[column] = part[0][column] + part[1][column] + (part[2][column] + part[3][column]);
+}
+
+/* center and spread of neighbouring targets over a history; pytorch-forecasting adds float32's epsilon */
+static inline __attribute__((always_inline)) void scales(const float *values, int64_t stride, int64_t length,
+                                                         int columns, int64_t normalizer,
+                                                         const double *floors, float *center, float *spread)
+{
+    double zero[GROUP_COLUMNS] = {0.0}, mean[GROUP_COLUMNS], squares[GROUP_COLUMNS];
+    sums(values, stride, length, columns, zero, 0, mean);
+    for (int column = 0; column < columns; column++)
+        mean[column] /= (double)length;
+    sums(values, stride, length, columns, mean, 1, squares);
+    for (int column = 0; column < columns; column++)
+        if (normalizer == ENCODER) {
+            center[column] = (float)mean[column];
+            spread[column] = (float)sqrt(squares[column] / (double)(length - 1)) + 1.1920928955078125e-7f;
+        } else {
+            center[column] = values[(length - 1) * stride + column];
+            spread[column] = (float)sqrt(squares[column] / (double)length + floors[column] * floors[column]);
+        }
 }
 
 /* Tensors as in hostcast.engines.fused.gather; with GROUP, center and spread are given. */
@@ -64,10 +88,15 @@ void gather_windows(int64_t first, int64_t last, const int64_t *shape, const flo
         const int64_t length = lengths[window];
         const float *row = matrix + starts[window] * columns;
         float *own_center = center + window * targets, *own_spread = spread + window * targets;
-        if (normalizer != GROUP)
-            for (int64_t column = 0; column < targets; column++)
-                scale_of(row + known + column, columns, length, normalizer, floors[column],
-                         own_center + column, own_spread + column);
+        if (normalizer != GROUP) {
+            int64_t column = 0;
+            for (; column + GROUP_COLUMNS <= targets; column += GROUP_COLUMNS)
+                scales(row + known + column, columns, length, GROUP_COLUMNS, normalizer, floors + column,
+                       own_center + column, own_spread + column);
+            for (; column < targets; column++)
+                scales(row + known + column, columns, length, 1, normalizer, floors + column,
+                       own_center + column, own_spread + column);
+        }
 
         float *out = history + window * encoder * width;
         const float *elapsed = relative + encoder - length;

@@ -42,6 +42,20 @@ class Batch:
             moved(self.spread),
         )
 
+    def part(self, first: int, last: int, **inputs: Any) -> Batch:
+        """Windows first to last - 1, without a copy; `inputs` replace those that are no tensors."""
+
+        def cut(value: Any) -> Any:
+            return value[first:last] if isinstance(value, Tensor) else value
+
+        return Batch(
+            {**{name: cut(value) for name, value in self.inputs.items()}, **inputs},
+            cut(self.target),
+            cut(self.observed),
+            cut(self.center),
+            cut(self.spread),
+        )
+
     @property
     def size(self) -> int:
         """Number of windows."""

@@ -20,22 +20,30 @@ from hostcast.windows import Batch, EpochSampler, InputSpec, cutoff_rows
 
 __all__ = ["FusedSource", "WindowIndex", "WindowLoader"]
 
-# batches whose indices move to a device together
-CHUNK_BATCHES = 64
+# of windows that are cut on a GPU at once: a kernel for each batch would take longer to launch than to run
+CHUNK_BYTES = 64 << 20
 
 
 class _Chunk:
-    """The indices of some batches: (3, windows), int64: first row, steps of history, server."""
+    """Consecutive batches.
 
-    def __init__(self, numbers: Tensor) -> None:
-        self._on = {numbers.device: numbers}
-        self._host = numbers
+    Attributes:
+        numbers: (3, windows), int64: first row, steps of history, server.
+        full: whether every history has encoder_length steps.
+    """
 
-    def on(self, device: torch.device) -> Tensor:
-        """The indices on a device, moved there once."""
-        if device not in self._on:
-            self._on[device] = self._host.to(device, non_blocking=True)
-        return self._on[device]
+    def __init__(self, numbers: Tensor, *, full: bool) -> None:
+        self.numbers = numbers
+        self.full = full
+        self._cut: dict[torch.device, Batch] = {}
+
+    def cut(self, series: Series) -> Batch:
+        """All windows, on the GPU of the series; cut once."""
+        device = series.device
+        if device not in self._cut:
+            starts, lengths, servers = self.numbers.to(device, non_blocking=True)
+            self._cut[device] = gather(series, starts, lengths, servers, full=self.full)
+        return self._cut[device]
 
 
 @dataclass(frozen=True)
@@ -58,21 +66,26 @@ class WindowIndex:
 
     @property
     def numbers(self) -> Tensor:
-        """(3, batch), int64: first row, steps of history, server."""
-        return self.chunk.on(self.series.device)[:, self.first : self.last]
+        """(3, batch), int64, on the host: first row, steps of history, server."""
+        return self.chunk.numbers[:, self.first : self.last]
 
     def to(self, device: torch.device | str, **_: Any) -> WindowIndex | Batch:
         """The batch on another device: its index where the series are there too, else its windows."""
         device = torch.device(device)
         series = self.store.on(device)
         if series is None:
-            return self.unpack(pinned=device.type == "cuda").to(device, non_blocking=True)
+            return self._gathered(pinned=device.type == "cuda").to(device, non_blocking=True)
         return replace(self, series=series)
 
-    def unpack(self, *, pinned: bool = False) -> Batch:
+    def unpack(self) -> Batch:
         """The windows."""
+        if self.series.device.type == "cpu":
+            return self._gathered()
+        return self.chunk.cut(self.series).part(self.first, self.last, full=self.full)
+
+    def _gathered(self, *, pinned: bool = False) -> Batch:
         starts, lengths, servers = self.numbers
-        return gather(self.series, starts, lengths, servers, full=self.full, pinned=pinned)
+        return gather(self.store.host, starts, lengths, servers, full=self.full, pinned=pinned)
 
 
 class WindowLoader:
@@ -106,23 +119,33 @@ class WindowLoader:
 
     def __iter__(self) -> Iterator[WindowIndex]:
         order = None if self.sampler is None else self.sampler.order()
-        step = CHUNK_BATCHES * self._batch_size
+        size = self._store.host.layout.window_bytes * self._batch_size
+        step = self._batch_size * max(1, CHUNK_BYTES // size)
         for first in range(0, self._windows, step):
             chosen = slice(first, min(first + step, self._windows))
             yield from self._batches(self._rows[chosen if order is None else order[chosen]])
 
     def _batches(self, rows: npt.NDArray[np.int64]) -> Iterator[WindowIndex]:
+        part, parts = self._options.shard
+        own = []
+        for begin in range(0, len(rows), self._batch_size):
+            batch = rows[begin : begin + self._batch_size]
+            own.append(batch[len(batch) * part // parts : len(batch) * (part + 1) // parts])
+        rows = np.concatenate(own)
         bounds, longest = self._store.bounds, self._store.host.layout.encoder_length
         server = np.searchsorted(bounds, rows, side="right") - 1
         length = np.minimum(rows - bounds[server] + 1, longest)
+        full = length == longest
         numbers = torch.from_numpy(np.stack([rows + 1 - length, length, server]))
-        chunk = _Chunk(numbers.pin_memory() if self._options.pin_memory else numbers)
-        part, parts = self._options.shard
-        for begin in range(0, len(rows), self._batch_size):
-            size = min(self._batch_size, len(rows) - begin)
-            first, last = begin + size * part // parts, begin + size * (part + 1) // parts
-            full = bool((length[first:last] == longest).all())
-            yield WindowIndex(self._store, self._store.host, chunk, first, last, full)
+        if self._options.pin_memory:
+            numbers = numbers.pin_memory()
+        chunk = _Chunk(numbers, full=bool(full.all()))
+        first = 0
+        for batch in own:
+            last = first + len(batch)
+            all_full = chunk.full or bool(full[first:last].all())
+            yield WindowIndex(self._store, self._store.host, chunk, first, last, all_full)
+            first = last
 
 
 class FusedSource:

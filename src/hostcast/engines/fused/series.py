@@ -54,6 +54,12 @@ class Layout:
             spec.normalizer,
         )
 
+    @property
+    def window_bytes(self) -> int:
+        """Memory that a window takes in a batch."""
+        history = self.encoder_length * (self.known + 1 + self.targets + self.observed)
+        return 4 * (history + self.horizon * (self.known + 1 + 2 * self.targets))
+
 
 @dataclass(frozen=True)
 class Series:
