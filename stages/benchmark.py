@@ -2,11 +2,9 @@
 
 import sys
 
-import pandas as pd
-
 from hostcast import paths
 from hostcast.benchmark import run_benchmark, write_benchmark
-from hostcast.features import read_roles
+from hostcast.features import FeatureTable, read_roles
 from hostcast.params import Params
 from hostcast.splitting import read_split
 from hostcast.stage import run_stage
@@ -14,7 +12,7 @@ from hostcast.stage import run_stage
 
 def main(params: Params) -> None:
     result = run_benchmark(
-        pd.read_parquet(paths.FEATURES),
+        FeatureTable.open(paths.FEATURES),
         read_roles(paths.ROLES),
         read_split(paths.SPLIT, paths.WINDOWS),
         params,

@@ -6,6 +6,7 @@ import pandas as pd
 
 from hostcast import paths
 from hostcast.evaluation import EvaluationInputs, evaluate, write_evaluation
+from hostcast.features import FeatureTable
 from hostcast.files import read_json, write_parquet
 from hostcast.forecasting import forecast
 from hostcast.model import load_model
@@ -18,9 +19,8 @@ from hostcast.telemetry.simulation import oracle_quantiles
 def main(params: Params) -> None:
     split = read_split(paths.SPLIT, paths.WINDOWS)
     cutoffs = split.cutoffs("test", stride=params.evaluate.stride)
-    made = forecast(
-        load_model(paths.MODEL), pd.read_parquet(paths.FEATURES), cutoffs, step=split.step, params=params
-    )
+    features = FeatureTable.open(paths.FEATURES)
+    made = forecast(load_model(paths.MODEL), features, cutoffs, step=split.step, params=params)
     write_parquet(paths.FORECASTS, made.table)
     oracle = None
     if paths.SIMULATION_TRUTH.exists():

@@ -2,10 +2,8 @@
 
 import sys
 
-import pandas as pd
-
 from hostcast import paths
-from hostcast.features import read_roles
+from hostcast.features import FeatureTable, read_roles
 from hostcast.files import write_json, write_text
 from hostcast.model import Model, save_model
 from hostcast.params import Params
@@ -21,7 +19,7 @@ def main(params: Params) -> None:
     provenance = provenance_of(params, INPUTS)
     state = RunState(state_folder(), run_key(provenance))
     trained = train(
-        pd.read_parquet(paths.FEATURES),
+        FeatureTable.open(paths.FEATURES),
         read_roles(paths.ROLES),
         read_split(paths.SPLIT, paths.WINDOWS),
         params,

@@ -39,7 +39,7 @@ def train_in(tmp_path: Path) -> Callable[..., Trained]:
 
     def run(scene: Scene, *, key: str = "a" * 64, folders: TrainingFolders | None = None) -> Trained:
         state = RunState(tmp_path / "state", key)
-        return train(scene.features, scene.roles, scene.split, scene.params, state, folders)
+        return train(scene.table, scene.roles, scene.split, scene.params, state, folders)
 
     return run
 

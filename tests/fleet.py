@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from hostcast.features import Roles
+from hostcast.features import FeatureTable, Roles
 from hostcast.params import Params, parse_params
 from hostcast.splitting import Split, make_split
 
@@ -125,6 +125,11 @@ class Scene:
     roles: Roles
     split: Split
     params: Params
+
+    @property
+    def table(self) -> FeatureTable:
+        """The features as training takes them."""
+        return FeatureTable.of(self.features)
 
 
 def scene(

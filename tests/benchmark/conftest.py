@@ -9,6 +9,7 @@ import pytest
 from benchmark_data import tiny_data, tiny_params
 
 from hostcast.benchmark import BenchmarkResult, run_benchmark
+from hostcast.features import FeatureTable
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
             os.dup2(terminal.fileno(), 2)
             os.dup2(terminal.fileno(), 1)
             try:
-                result = run_benchmark(features.frame, features.schema, split, params, progress=False)
+                result = run_benchmark(
+                    FeatureTable.of(features.frame), features.schema, split, params, progress=False
+                )
             finally:
                 for stream, copy in zip((2, 1), kept, strict=True):
                     os.dup2(copy, stream)

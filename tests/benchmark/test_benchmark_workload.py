@@ -6,7 +6,7 @@ from benchmark_data import tiny_data, tiny_params
 
 from hostcast.benchmark.run import inputs_of
 from hostcast.benchmark.workload import make_workload
-from hostcast.features import Roles
+from hostcast.features import FeatureTable, Roles
 
 
 def test_the_workload_holds_every_window_with_its_own_values():
@@ -38,8 +38,8 @@ def test_without_multi_target_the_other_targets_stay_inputs():
     params = tiny_params()
     features, split = tiny_data(params)
     roles: Roles = features.schema
-    single = inputs_of(False, features.frame, roles, split, params)
-    several = inputs_of(True, features.frame, roles, split, params)
+    single = inputs_of(False, FeatureTable.of(features.frame), roles, split, params)
+    several = inputs_of(True, FeatureTable.of(features.frame), roles, split, params)
 
     assert single.targets == ["cpu_percent"]
     assert {"memory_percent", "disk_percent", "load_average"} <= set(single.observed)

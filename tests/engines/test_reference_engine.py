@@ -14,6 +14,7 @@ from fleet import ENCODER, HORIZON, TARGETS, Scene, scene, tiny_features
 from hostcast.engines import Architecture, LoaderOptions, get_engine
 from hostcast.engines.reference.dataset import real_inputs, window_dataset
 from hostcast.engines.reference.network import input_names
+from hostcast.features import FeatureTable
 from hostcast.training.seeds import seed_everything
 from hostcast.windows import Batch, InputSpec, fit_inputs
 
@@ -22,15 +23,14 @@ NORMALIZERS = ("window", "encoder", "group")
 
 
 def spec_of(given: Scene) -> InputSpec:
-    return fit_inputs(given.features, given.roles, given.split, given.params)
+    return fit_inputs(given.table, given.roles, given.split, given.params)
 
 
 def batches(
     given: Scene, spec: InputSpec, cutoffs: pd.DataFrame, features: pd.DataFrame | None = None, **options: Any
 ) -> list[Batch]:
-    loader = ENGINE.loader(
-        given.features if features is None else features,
-        spec,
+    table = FeatureTable.of(given.features if features is None else features)
+    loader = ENGINE.source(table, spec).loader(
         cutoffs,
         batch_size=16,
         options=LoaderOptions(**options),
@@ -237,9 +237,7 @@ def test_the_training_loader_drops_the_broken_batch_unless_it_is_the_only_one() 
     cutoffs = given.split.cutoffs("train")
 
     def sizes(batch_size: int, per_epoch: int | None) -> list[int]:
-        loader = ENGINE.loader(
-            given.features,
-            spec,
+        loader = ENGINE.source(given.table, spec).loader(
             cutoffs,
             batch_size=batch_size,
             options=LoaderOptions(),
@@ -253,11 +251,18 @@ def test_the_training_loader_drops_the_broken_batch_unless_it_is_the_only_one() 
     assert sizes(1000, None) == [len(cutoffs)]
 
 
+def test_the_reference_engine_refuses_a_shard() -> None:
+    given = scene()
+    source = ENGINE.source(given.table, spec_of(given))
+    with pytest.raises(ValueError, match="one device"):
+        source.loader(given.split.cutoffs("test"), batch_size=4, options=LoaderOptions(shard=(0, 2)))
+
+
 def test_the_scale_of_a_batch_survives_a_move_between_devices() -> None:
     given = scene()
     spec = spec_of(given)
-    loader = ENGINE.loader(
-        given.features, spec, given.split.cutoffs("test"), batch_size=4, options=LoaderOptions()
+    loader = ENGINE.source(given.table, spec).loader(
+        given.split.cutoffs("test"), batch_size=4, options=LoaderOptions()
     )
     raw = next(iter(loader))
     again = ENGINE.unpack(raw, spec)

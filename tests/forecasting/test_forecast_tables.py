@@ -12,6 +12,7 @@ import torch
 
 from fleet import ENCODER, HORIZON, TARGETS, Scene, scene, tiny_features, tiny_params
 from hostcast.engines import Architecture, get_engine
+from hostcast.features import FeatureTable
 from hostcast.forecasting import Forecast, forecast, quantile_column
 from hostcast.model import Model
 from hostcast.training import Trained
@@ -22,7 +23,7 @@ LEVELS = ["q0.1", "q0.5", "q0.9"]
 
 
 def untrained(given: Scene) -> Model:
-    spec = fit_inputs(given.features, given.roles, given.split, given.params)
+    spec = fit_inputs(given.table, given.roles, given.split, given.params)
     architecture = Architecture.of(given.params.model)
     seed_everything(5)
     return Model(
@@ -35,7 +36,7 @@ def made(
 ) -> Forecast:
     return forecast(
         model,
-        given.features if features is None else features,
+        FeatureTable.of(given.features if features is None else features),
         given.split.cutoffs("test", stride=5) if cutoffs is None else cutoffs,
         step=given.params.base.step,
         params=tiny_params({key.replace("__", "."): value for key, value in changes.items()}),

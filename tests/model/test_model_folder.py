@@ -29,7 +29,7 @@ def given() -> Scene:
 
 @pytest.fixture
 def model(given: Scene) -> Model:
-    spec = fit_inputs(given.features, given.roles, given.split, given.params)
+    spec = fit_inputs(given.table, given.roles, given.split, given.params)
     architecture = Architecture.of(given.params.model)
     seed_everything(5)
     network = get_engine("reference").network(spec, architecture).eval()
@@ -47,7 +47,7 @@ def saved(model: Model, tmp_path: Path) -> Iterator[Path]:
 def table_of(model: Model, given: Scene) -> pd.DataFrame:
     return forecast(
         model,
-        given.features,
+        given.table,
         given.split.cutoffs("test", stride=4),
         step=given.params.base.step,
         params=given.params,

@@ -46,7 +46,7 @@ def kill_in(monkeypatch: pytest.MonkeyPatch, hook: str, *, epoch: int, batch: in
 def run(folder: Path, given: Scene, key: str = KEY, *, live: bool = False) -> Trained:
     folders = TrainingFolders(live=folder / "live") if live else None
     state = RunState(folder / "state", key)
-    return train(given.features, given.roles, given.split, given.params, state, folders)
+    return train(given.table, given.roles, given.split, given.params, state, folders)
 
 
 def training_state(folder: Path) -> dict[str, Any]:
@@ -334,7 +334,7 @@ state = RunState(folder, "a" * 64)
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
-    train(given.features, given.roles, given.split, given.params, state)
+    train(given.table, given.roles, given.split, given.params, state)
 except HostcastError as error:
     sys.exit(f"HostcastError {error}")
 """
@@ -380,7 +380,7 @@ def test_a_full_disk_names_the_file_and_spares_the_earlier_point(
     with monkeypatch.context() as patch:
         kill_in(patch, "training_step", epoch=2, batch=1)
         with pytest.raises(Killed):
-            train(given.features, given.roles, given.split, given.params, state)
+            train(given.table, given.roles, given.split, given.params, state)
     before = state.find_point()
     assert before is not None
     full = subprocess_run(tmp_path, 5, limit=before.checkpoint.stat().st_size // 2)
@@ -389,4 +389,4 @@ def test_a_full_disk_names_the_file_and_spares_the_earlier_point(
     assert "HostcastError file " in errors and ".safetensors: the checkpoint could not be written" in errors
     assert state.find_point() == before
     assert not list(tmp_path.rglob("*.tmp"))
-    assert train(given.features, given.roles, given.split, given.params, state).metrics["epochs"] == 5
+    assert train(given.table, given.roles, given.split, given.params, state).metrics["epochs"] == 5

@@ -62,12 +62,11 @@ def test_half_precision_forecasts_are_compared_in_full_precision() -> None:
 def module_of(**changes: object) -> tuple[ForecastModule, list[object]]:
     made = scene({key.replace("__", "."): value for key, value in changes.items()})
     engine = get_engine("reference")
-    spec = fit_inputs(made.features, made.roles, made.split, made.params)
+    spec = fit_inputs(made.table, made.roles, made.split, made.params)
     seed_everything(1)
     network = engine.network(spec, Architecture.of(made.params.model)).eval()
-    loader = engine.loader(
-        made.features, spec, made.split.cutoffs("validation"), batch_size=8, options=LoaderOptions()
-    )
+    source = engine.source(made.table, spec)
+    loader = source.loader(made.split.cutoffs("validation"), batch_size=8, options=LoaderOptions())
     return ForecastModule(network, engine, spec, made.params.train, 0.01), list(loader)
 
 

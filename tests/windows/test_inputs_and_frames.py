@@ -23,7 +23,7 @@ REALS = [*TARGETS, "queue", "hour_sin"]
 
 
 def fit(given_: Scene) -> InputSpec:
-    return fit_inputs(given_.features, given_.roles, given_.split, given_.params)
+    return fit_inputs(given_.table, given_.roles, given_.split, given_.params)
 
 
 def after_training(given_: Scene) -> np.ndarray:
@@ -38,9 +38,17 @@ def test_nothing_after_the_training_span_is_fitted(boundary: str) -> None:
     later = after_training(plain)
     assert 0 < later.sum() < len(later)
     table.loc[later, REALS] = 1e6
-    table.loc[later, "role"] = "of the future"
     poisoned = Scene(table, plain.roles, plain.split, plain.params)
     assert json.dumps(fit(plain).to_dict()) == json.dumps(fit(poisoned).to_dict())
+
+
+def test_the_categories_of_a_server_that_comes_after_the_training_span_are_not_learned() -> None:
+    plain = scene()
+    late = tiny_features((20,)).assign(server="web-9", role="of the future")
+    late["timestamp"] += plain.features["timestamp"].max() - late["timestamp"].max()
+    later = scene(features=pd.concat([plain.features, late], ignore_index=True))
+    assert [span.train_end for span in later.split.spans][-1] == 0
+    assert fit(later).categories == {"server": ["web-0", "web-1", "web-2"], "role": ["back", "front"]}
 
 
 def test_scales_are_those_of_the_training_rows() -> None:
@@ -146,12 +154,12 @@ def test_any_column_name_becomes_one_that_torch_accepts_and_no_two_become_one(na
 def test_awkward_target_names_reach_the_network(name: str) -> None:
     table = tiny_features().rename(columns={TARGETS[0]: name})
     given_ = scene(targets=(name,), features=table)
-    spec = fit_inputs(table, tiny_roles((name,)), given_.split, given_.params)
+    spec = fit_inputs(given_.table, tiny_roles((name,)), given_.split, given_.params)
     from hostcast.engines import Architecture, LoaderOptions, get_engine
 
     engine = get_engine("reference")
     cutoffs = given_.split.cutoffs("test").head(2)
-    (raw,) = engine.loader(table, spec, cutoffs, batch_size=2, options=LoaderOptions())
+    (raw,) = engine.source(given_.table, spec).loader(cutoffs, batch_size=2, options=LoaderOptions())
     batch = engine.unpack(raw, spec)
     with torch.no_grad():
         out = engine.network(spec, Architecture(4, 2, 1, 2, 0.0)).eval()(batch)

@@ -19,7 +19,7 @@ from hostcast.benchmark.configurations import Configuration, configurations
 from hostcast.benchmark.isolation import in_fresh_process
 from hostcast.benchmark.training import Job, Run, run_job
 from hostcast.benchmark.workload import Workload, make_workload
-from hostcast.features import Roles
+from hostcast.features import FeatureTable, Roles
 from hostcast.params import Params
 from hostcast.splitting import Split
 from hostcast.state import state_folder
@@ -56,7 +56,7 @@ class BenchmarkResult:
 
 
 def run_benchmark(
-    features: pd.DataFrame, roles: Roles, split: Split, params: Params, *, progress: bool
+    features: FeatureTable, roles: Roles, split: Split, params: Params, *, progress: bool
 ) -> BenchmarkResult:
     """Measure what the founding document's improvements change, against its own baseline.
 
@@ -76,7 +76,7 @@ def run_benchmark(
             diverged; or a run's process was killed.
     """
     compared = configurations()
-    workload = make_workload(features, split, params)
+    workload = make_workload(features.frame(), split, params)
     specs = {several: inputs_of(several, features, roles, split, params) for several in (False, True)}
     turns = list(_turns(compared, params.benchmark.repeats))
     shown = tqdm(turns, desc="benchmark", unit="run", disable=not (progress and sys.stderr.isatty()))
@@ -133,7 +133,7 @@ def _timed(
         return in_fresh_process(run_job, job, label=f"{configuration.name}, repeat {repeat + 1}")
 
 
-def inputs_of(several: bool, features: pd.DataFrame, roles: Roles, split: Split, params: Params) -> InputSpec:
+def inputs_of(several: bool, features: FeatureTable, roles: Roles, split: Split, params: Params) -> InputSpec:
     """Inputs of the models that forecast the first target alone, or several of them."""
     first = params.base.target_metrics[0]
     columns = {

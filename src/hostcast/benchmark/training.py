@@ -19,6 +19,7 @@ from hostcast.benchmark.configurations import EPOCHS, Configuration
 from hostcast.benchmark.stopwatch import BatchClock, Stopwatch
 from hostcast.benchmark.workload import Workload
 from hostcast.engines import Architecture, LoaderOptions, get_engine
+from hostcast.features import FeatureTable
 from hostcast.machine import loader_options, uses_gpu
 from hostcast.params import Params
 from hostcast.training.callbacks import (
@@ -137,20 +138,19 @@ class _Loaders:
 def _loaders(job: Job, params: Params) -> _Loaders:
     engine, options = get_engine(params.train.engine), loader_options(params.runtime)
     work, size = job.workload, params.train.batch_size
-    train = engine.loader(
-        work.features,
-        job.spec,
+    source = engine.source(FeatureTable.of(work.features), job.spec)
+    train = source.loader(
         work.train,
         batch_size=size,
         options=options,
         windows_per_epoch=params.train.windows_per_epoch,
         seed=params.base.random_seed,
     )
-    validation = engine.loader(work.features, job.spec, work.validation, batch_size=size, options=options)
+    validation = source.loader(work.validation, batch_size=size, options=options)
     if not job.configuration.tensorboard:
         return _Loaders(train, validation, None)
     shown = work.validation.head(IMAGE_WINDOWS)
-    images = engine.loader(work.features, job.spec, shown, batch_size=IMAGE_WINDOWS, options=LoaderOptions())
+    images = source.loader(shown, batch_size=IMAGE_WINDOWS, options=LoaderOptions())
     return _Loaders(train, validation, next(iter(images)))
 
 

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import pandas as pd
 from torch import nn
 
+from hostcast.features import FeatureTable
 from hostcast.params import ModelParams
 from hostcast.windows import Batch, InputSpec, QuantileForecast
 
-__all__ = ["Architecture", "Engine", "LoaderOptions", "Network"]
+__all__ = ["Architecture", "Engine", "LoaderOptions", "Network", "WindowSource"]
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,19 @@ class Architecture:
 
 @dataclass(frozen=True)
 class LoaderOptions:
-    """How batches are loaded; none of it changes what they hold.
+    """How batches are loaded; nothing but `shard` changes what they hold.
 
     Attributes:
         num_workers: loading processes; 0 = load in the training process.
         pin_memory: page-locked batches, for a GPU.
         persistent_workers: keep the workers between epochs.
+        shard: (number, count): load the part of each batch that belongs to device `number` of `count`.
     """
 
     num_workers: int = 0
     pin_memory: bool = False
     persistent_workers: bool = False
+    shard: tuple[int, int] = (0, 1)
 
 
 class Network(nn.Module, abc.ABC):
@@ -75,18 +78,11 @@ class Network(nn.Module, abc.ABC):
         """Give code 0 of each category, which training never sees, the mean of what was learned."""
 
 
-class Engine(Protocol):
-    """Loads windows and computes the model."""
-
-    @property
-    def name(self) -> str:
-        """The value of `train.engine` that chooses this engine."""
-        ...
+class WindowSource(Protocol):
+    """A data set, made ready once for all loaders."""
 
     def loader(
         self,
-        features: pd.DataFrame,
-        spec: InputSpec,
         cutoffs: pd.DataFrame,
         *,
         batch_size: int,
@@ -98,7 +94,23 @@ class Engine(Protocol):
 
         With a seed, windows are drawn at random instead: see `hostcast.windows.EpochSampler`.
         Only rows up to a window's last horizon step are read.
+
+        Raises:
+            ValueError: a cutoff has too little history or horizon for a window.
         """
+        ...
+
+
+class Engine(Protocol):
+    """Loads windows and computes the model."""
+
+    @property
+    def name(self) -> str:
+        """The value of `train.engine` that chooses this engine."""
+        ...
+
+    def source(self, features: FeatureTable, spec: InputSpec) -> WindowSource:
+        """The windows of a features table."""
         ...
 
     def unpack(self, raw: Any, spec: InputSpec) -> Batch:

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from hostcast.features import FeatureTable
 from hostcast.forecasting.interpretation import Interpretation
 from hostcast.machine import loader_options, uses_gpu
 from hostcast.model import Model
@@ -42,7 +43,7 @@ def quantile_column(level: float) -> str:
 
 def forecast(
     model: Model,
-    features: pd.DataFrame,
+    features: FeatureTable,
     cutoffs: pd.DataFrame,
     *,
     step: pd.Timedelta,
@@ -63,7 +64,8 @@ def forecast(
     progress = params.runtime.progress and sys.stderr.isatty()
     spec = model.spec
     engine = model.get_engine()
-    loader = engine.loader(features, spec, cutoffs, batch_size=params.evaluate.batch_size, options=options)
+    source = engine.source(features, spec)
+    loader = source.loader(cutoffs, batch_size=params.evaluate.batch_size, options=options)
     network = model.network.to(device).eval()
     interpretation = Interpretation(spec)
     chunks: list[npt.NDArray[np.float64]] = []

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from hostcast.engines import Architecture, Engine, LoaderOptions, Network, get_engine
-from hostcast.features import Roles
+from hostcast.features import FeatureTable, Roles
 from hostcast.machine import loader_options
 from hostcast.params import Params
 from hostcast.splitting import Split
@@ -77,7 +77,7 @@ class Trained:
 
 
 def train(
-    features: pd.DataFrame,
+    features: FeatureTable,
     roles: Roles,
     split: Split,
     params: Params,
@@ -162,26 +162,23 @@ class _Loaders:
 
 
 def _loaders(
-    engine: Engine, features: pd.DataFrame, spec: InputSpec, split: Split, params: Params
+    engine: Engine, features: FeatureTable, spec: InputSpec, split: Split, params: Params
 ) -> _Loaders:
     options = loader_options(params.runtime)
     training = split.cutoffs("train")
     validation = _thin(split.cutoffs("validation"), params.train.validation_windows)
     shown = _thin(validation, IMAGE_WINDOWS)
     log.info("%d training windows, %d validation windows", len(training), len(validation))
-    train_loader = engine.loader(
-        features,
-        spec,
+    source = engine.source(features, spec)
+    train_loader = source.loader(
         training,
         batch_size=params.train.batch_size,
         options=options,
         windows_per_epoch=params.train.windows_per_epoch,
         seed=params.base.random_seed,
     )
-    validation_loader = engine.loader(
-        features, spec, validation, batch_size=params.train.batch_size, options=options
-    )
-    images = engine.loader(features, spec, shown, batch_size=IMAGE_WINDOWS, options=LoaderOptions())
+    validation_loader = source.loader(validation, batch_size=params.train.batch_size, options=options)
+    images = source.loader(shown, batch_size=IMAGE_WINDOWS, options=LoaderOptions())
     titles = [f"{server} {cutoff:%d %b %H:%M}" for server, cutoff in shown[["server", "cutoff"]].to_numpy()]
     return _Loaders(train_loader, validation_loader, next(iter(images)), titles)
 

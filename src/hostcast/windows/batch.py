@@ -28,6 +28,34 @@ class Batch:
     center: Tensor
     spread: Tensor
 
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
+        """The batch on another device."""
+
+        def moved(value: Any) -> Any:
+            return value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value
+
+        return Batch(
+            {name: moved(value) for name, value in self.inputs.items()},
+            moved(self.target),
+            moved(self.observed),
+            moved(self.center),
+            moved(self.spread),
+        )
+
+    def part(self, first: int, last: int, **inputs: Any) -> Batch:
+        """Windows first to last - 1, without a copy; `inputs` replace those that are no tensors."""
+
+        def cut(value: Any) -> Any:
+            return value[first:last] if isinstance(value, Tensor) else value
+
+        return Batch(
+            {**{name: cut(value) for name, value in self.inputs.items()}, **inputs},
+            cut(self.target),
+            cut(self.observed),
+            cut(self.center),
+            cut(self.spread),
+        )
+
     @property
     def size(self) -> int:
         """Number of windows."""

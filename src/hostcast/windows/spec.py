@@ -1,4 +1,4 @@
-"""What a model takes in and how it is scaled: fitted on the training span, shipped with the model."""
+"""What a model takes in and how it is scaled: the contract that is shipped with the model."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-import numpy as np
-import pandas as pd
-
-from hostcast.features import Roles
-from hostcast.params import Params
-from hostcast.splitting import Split
 from hostcast.windows.columns import Columns, column_name
 
-__all__ = ["InputSpec", "Scale", "TargetScale", "fit_inputs"]
+__all__ = ["InputSpec", "Scale", "TargetScale"]
 
 SERVER = "server"
 FLOAT32 = "float32"
@@ -111,75 +105,3 @@ class InputSpec:
             for name, entry in fields["target_scales"].items()
         }
         return cls(**fields)
-
-
-def fit_inputs(features: pd.DataFrame, roles: Roles, split: Split, params: Params) -> InputSpec:
-    """Fit scales and vocabularies on the training span and nothing after it.
-
-    Args:
-        features: the features table (server, timestamp, columns of `roles`), sorted.
-        roles: each column's role.
-        split: where training ends on each server.
-        params: sections base, split, model and evaluate are read.
-    """
-    train = _training_rows(features, split)
-    reals = [*roles.known_reals, *roles.observed_reals]
-    scales = {name: _scale(train[name]) for name in reals}
-    left_out = sorted(name for name in reals if scales[name].spread == 0.0)
-    categories = {name: sorted(train[name].dropna().unique()) for name in roles.static_categoricals}
-    if params.model.server_embedding:
-        categories = {SERVER: sorted(train[SERVER].unique()), **categories}
-    return InputSpec(
-        targets=list(roles.targets),
-        known=[name for name in roles.known_reals if name not in left_out],
-        observed=[name for name in roles.observed_reals if name not in left_out],
-        categories={name: [str(value) for value in values] for name, values in categories.items()},
-        scales={name: scale for name, scale in scales.items() if name not in left_out},
-        fill={name: _median(train[name]) for name in [*roles.targets, *reals]},
-        target_scales={name: _target_scale(train, name) for name in roles.targets},
-        left_out=left_out,
-        normalizer=params.model.normalizer,
-        encoder_length=params.split.encoder_length,
-        min_encoder_length=params.split.min_encoder_length,
-        horizon=params.split.horizon,
-        quantiles=list(params.evaluate.quantiles),
-    )
-
-
-def _training_rows(features: pd.DataFrame, split: Split) -> pd.DataFrame:
-    end = features[SERVER].map({span.server: span.train_end for span in split.spans})
-    position = features.groupby(SERVER, sort=False).cumcount()
-    return features[(position < end).to_numpy()]
-
-
-def _scale(values: pd.Series) -> Scale:
-    known = values.to_numpy("float64")
-    known = known[np.isfinite(known)]
-    if len(known) == 0:
-        return Scale(0.0, 0.0)
-    spread = float(known.std())
-    center = float(known.mean())
-    # rounding leaves a constant column with a spread of 1e-17 instead of none
-    return Scale(center, spread if spread > 1e-9 * max(1.0, abs(center)) else 0.0)
-
-
-def _median(values: pd.Series) -> float:
-    known = values.to_numpy("float64")
-    known = known[np.isfinite(known)]
-    return float(np.median(known)) if len(known) else 0.0
-
-
-def _target_scale(train: pd.DataFrame, target: str) -> TargetScale:
-    fleet = _positive(_scale(train[target]), Scale(0.0, 1.0))
-    seen = train[train[target].notna()]
-    servers = {
-        str(server): _positive(_scale(values), fleet)
-        for server, values in seen.groupby(SERVER, sort=True)[target]
-    }
-    size = float(seen[target].abs().astype("float64").mean()) if len(seen) else 0.0
-    # a target that hovers around zero is measured by its spread instead
-    return TargetScale(fleet, servers, size if size > 1e-6 * fleet.spread else fleet.spread)
-
-
-def _positive(scale: Scale, fallback: Scale) -> Scale:
-    return scale if scale.spread > 0 else Scale(scale.center, fallback.spread)

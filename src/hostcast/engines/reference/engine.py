@@ -9,9 +9,10 @@ import torch
 from pytorch_forecasting import TimeSeriesDataSet
 from torch.utils.data import DataLoader
 
-from hostcast.engines.base import Architecture, LoaderOptions
+from hostcast.engines.base import Architecture, LoaderOptions, WindowSource
 from hostcast.engines.reference.dataset import real_inputs, window_dataset
 from hostcast.engines.reference.network import ReferenceNetwork
+from hostcast.features import FeatureTable
 from hostcast.windows import Batch, EpochSampler, InputSpec
 
 __all__ = ["ReferenceEngine"]
@@ -22,33 +23,9 @@ class ReferenceEngine:
 
     name = "reference"
 
-    def loader(
-        self,
-        features: pd.DataFrame,
-        spec: InputSpec,
-        cutoffs: pd.DataFrame,
-        *,
-        batch_size: int,
-        options: LoaderOptions,
-        windows_per_epoch: int | None = None,
-        seed: int | None = None,
-    ) -> DataLoader[Any]:
-        """See `Engine.loader`."""
-        dataset: TimeSeriesDataSet = window_dataset(features, spec, cutoffs)
-        sampler = None if seed is None else EpochSampler(len(dataset), windows_per_epoch, seed)
-        loader: DataLoader[Any] = dataset.to_dataloader(
-            train=False,
-            batch_size=batch_size,
-            num_workers=options.num_workers,
-            pin_memory=options.pin_memory,
-            persistent_workers=options.persistent_workers and options.num_workers > 0,
-            sampler=sampler,
-            # a batch of another size would be a step of another weight, unless it is the only one
-            drop_last=sampler is not None and len(sampler) >= batch_size,
-            # workers must not draw their seeds from the stream that dropout uses
-            generator=torch.Generator().manual_seed(0),
-        )
-        return loader
+    def source(self, features: FeatureTable, spec: InputSpec) -> WindowSource:
+        """See `Engine.source`."""
+        return _Source(features.frame(), spec)
 
     def unpack(self, raw: Any, spec: InputSpec) -> Batch:
         """See `Engine.unpack`."""
@@ -77,3 +54,39 @@ class ReferenceEngine:
     def network(self, spec: InputSpec, architecture: Architecture) -> ReferenceNetwork:
         """See `Engine.network`."""
         return ReferenceNetwork(spec, architecture, reals=real_inputs(spec))
+
+
+class _Source:
+    """Makes a data set for every loader, of the rows that it needs."""
+
+    def __init__(self, features: pd.DataFrame, spec: InputSpec) -> None:
+        self._features = features
+        self._spec = spec
+
+    def loader(
+        self,
+        cutoffs: pd.DataFrame,
+        *,
+        batch_size: int,
+        options: LoaderOptions,
+        windows_per_epoch: int | None = None,
+        seed: int | None = None,
+    ) -> DataLoader[Any]:
+        """See `WindowSource.loader`."""
+        if options.shard != (0, 1):
+            raise ValueError("the reference engine loads for one device")
+        dataset: TimeSeriesDataSet = window_dataset(self._features, self._spec, cutoffs)
+        sampler = None if seed is None else EpochSampler(len(dataset), windows_per_epoch, seed)
+        loader: DataLoader[Any] = dataset.to_dataloader(
+            train=False,
+            batch_size=batch_size,
+            num_workers=options.num_workers,
+            pin_memory=options.pin_memory,
+            persistent_workers=options.persistent_workers and options.num_workers > 0,
+            sampler=sampler,
+            # a batch of another size would be a step of another weight, unless it is the only one
+            drop_last=sampler is not None and len(sampler) >= batch_size,
+            # workers must not draw their seeds from the stream that dropout uses
+            generator=torch.Generator().manual_seed(0),
+        )
+        return loader
