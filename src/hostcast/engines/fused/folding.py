@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["SKIP_AFFINE", "SKIP_INPUT", "SKIP_NORMED", "FoldedGrn", "FoldedSelection", "fold_grn", "fold_selection"]
+__all__ = ["SKIP_AFFINE", "SKIP_INPUT", "SKIP_NORMED", "FoldedGrn", "FoldedSelection", "fold_grn", "fold_selection", "interpolation"]
 
 SKIP_INPUT, SKIP_AFFINE, SKIP_NORMED = 0, 1, 2
 
@@ -81,11 +81,13 @@ def fold_grn(grn: nn.Module) -> FoldedGrn:
     )
 
 
-def fold_selection(selection: Any) -> FoldedSelection:
+def fold_selection(selection: Any, single_stretch: Tensor, joint_stretch: Tensor) -> FoldedSelection:
     """A variable selection network, all of whose inputs are reals with a prescaler.
 
     Args:
         selection: pytorch-forecasting's `VariableSelectionNetwork`.
+        single_stretch: `interpolation` of a prescaled number to the hidden width.
+        joint_stretch: `interpolation` of all prescaled numbers to one per variable.
     """
     names = list(selection.input_sizes)
     grns = [selection.single_variable_grns[name] for name in names]
@@ -97,9 +99,12 @@ def fold_selection(selection: Any) -> FoldedSelection:
     if c == width:
         skip, skip_map, skip_offset = SKIP_AFFINE, slope, offset
     else:
-        stretch = _interpolation(c, width, slope)
         scale = _mask_gate(grns)
-        skip, skip_map, skip_offset = SKIP_NORMED, slope @ stretch * scale, offset @ stretch * scale
+        skip, skip_map, skip_offset = (
+            SKIP_NORMED,
+            slope @ single_stretch * scale,
+            offset @ single_stretch * scale,
+        )
     single = _tail(
         grns,
         first=torch.einsum("vmc,vc->vm", first, slope)[..., None],
@@ -115,7 +120,7 @@ def fold_selection(selection: Any) -> FoldedSelection:
     if c == 1:
         skip, skip_map, skip_offset = SKIP_AFFINE, torch.diag(slope[:, 0]), offset[:, 0]
     else:
-        stretch = _interpolation(count * c, count, slope).view(count, c, count)
+        stretch = joint_stretch.view(count, c, count)
         scale = _mask_gate([grn])[0]
         skip = SKIP_NORMED
         skip_map = torch.einsum("vc,vco->ov", slope, stretch) * scale[:, None]
@@ -163,10 +168,9 @@ def _mask_gate(grns: list[Any]) -> Tensor:
     return 2.0 * torch.sigmoid(torch.stack([grn.resample_norm.mask for grn in grns]))
 
 
-def _interpolation(wide: int, narrow: int, like: Tensor) -> Tensor:
+def interpolation(wide: int, narrow: int) -> Tensor:
     """(wide, narrow): the linear map that pytorch-forecasting's residuals are resampled by.
 
     As a matrix product its backward pass is deterministic on a GPU, which that of interpolate is not.
     """
-    eye = torch.eye(wide, device=like.device, dtype=torch.float32)
-    return F.interpolate(eye[:, None], narrow, mode="linear", align_corners=True)[:, 0]
+    return F.interpolate(torch.eye(wide)[:, None], narrow, mode="linear", align_corners=True)[:, 0]

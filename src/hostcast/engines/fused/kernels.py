@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hostcast.native import Kernels, run_chunks
 
-__all__ = ["attention", "gate", "grn", "selection"]
+__all__ = ["attention", "gate", "grn", "lstm", "selection"]
 
 # a fixed number of pieces: what is computed, and in which order it is summed, must not depend on the threads
 CHUNKS = 8
@@ -213,6 +213,65 @@ class AttentionKernel(torch.autograd.Function):
         return None, *grads, None
 
 
+class LstmKernel(torch.autograd.Function):
+    """native/recurrence.c"""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(
+        ctx: Any,
+        kernels: Kernels,
+        x: Tensor,
+        hidden: Tensor,
+        cell: Tensor,
+        packed: Tensor,
+        lengths: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x, hidden, cell, packed = (tensor.contiguous() for tensor in (x, hidden, cell, packed))
+        windows, steps, width = x.shape
+        inner = hidden.shape[1]
+        lanes = kernels.hostcast_lanes()
+        blocks = -(-windows // lanes)
+        out = x.new_empty(windows, steps, inner)
+        last_hidden, last_cell = torch.empty_like(hidden), torch.empty_like(cell)
+        kept = x.new_empty(blocks * steps * 5 * inner * lanes) if training else None
+        head = (*map(_pointer, (x, hidden, cell, packed, lengths)), _L(windows), steps, width, inner)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                kernels.hostcast_lstm_forward(
+                    *head, _L(first), _L(last), *map(_pointer, (out, last_hidden, last_cell, kept))
+                )
+            )
+
+        _run(run, blocks)
+        ctx.save_for_backward(x, hidden, cell, packed, lengths, out, kept)
+        ctx.kernels, ctx.blocks = kernels, blocks
+        return out, last_hidden, last_cell
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, *downstream: Tensor) -> tuple[Tensor | None, ...]:
+        x, hidden, cell, packed, lengths, out, kept = ctx.saved_tensors
+        windows, steps, width = x.shape
+        inner = hidden.shape[1]
+        downstream = tuple(gradient.contiguous() for gradient in downstream)
+        grads = [torch.empty_like(tensor) for tensor in (x, hidden, cell)]
+        dpacked = packed.new_zeros(CHUNKS, packed.numel())
+        head = (*map(_pointer, (x, hidden, cell, packed, lengths)), _L(windows), steps, width, inner)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                ctx.kernels.hostcast_lstm_backward(
+                    *head, _L(first), _L(last), *map(_pointer, (out, kept, *downstream, *grads, dpacked[chunk]))
+                )
+            )
+
+        _run(run, ctx.blocks)
+        return None, *grads, dpacked.sum(dim=0).view_as(packed), None, None
+
+
 def _pointer(tensor: Tensor | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
@@ -229,3 +288,4 @@ selection = SelectionKernel.apply
 grn = GrnKernel.apply
 gate = GateKernel.apply
 attention = AttentionKernel.apply
+lstm = LstmKernel.apply

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hostcast.engines.fused import kernels, plain
 from hostcast.engines.fused.folding import FoldedGrn, FoldedSelection
 from hostcast.native import Kernels, load_kernels
 
-__all__ = ["attend", "gated_residual", "gated_skip", "select_variables"]
+__all__ = ["attend", "gated_residual", "gated_skip", "recur", "select_variables"]
 
 
 def select_variables(
@@ -86,6 +89,42 @@ def attend(query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None) ->
         return plain.attention(query, key, value, lengths)
     out: Tensor = kernels.attention(native, query, key, value, lengths)
     return out
+
+
+def recur(
+    lstm: Any, x: Tensor, state: tuple[Tensor, Tensor], lengths: Tensor | None, *, dropout: float
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """An LSTM over the real steps of each window.
+
+    Args:
+        lstm: pytorch-forecasting's `LSTM`.
+        x: (windows, steps, width).
+        state: hidden and cell, (layers, windows, width) each.
+        lengths: (windows,) steps that are real, from the left; None = all.
+        dropout: rate between layers.
+
+    Returns:
+        (windows, steps, width), zero where a window has ended, and the state at its end.
+    """
+    native = _native(x)
+    if native is None:
+        if lengths is None:
+            out, state = lstm(x, state)
+            return out, state
+        out, state = lstm(x, state, lengths=lengths, enforce_sorted=False)
+        return F.pad(out, (0, 0, 0, x.shape[1] - out.shape[1])), state
+    ends = []
+    for layer in range(lstm.num_layers):
+        if layer > 0:
+            x = F.dropout(x, dropout)
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        packed = torch.cat([getattr(lstm, f"{name}_l{layer}").flatten() for name in names])
+        x, *end = kernels.lstm(
+            native, x, state[0][layer], state[1][layer], packed, lengths, torch.is_grad_enabled()
+        )
+        ends.append(end)
+    hidden, cell = zip(*ends, strict=True)
+    return x, (torch.stack(hidden), torch.stack(cell))
 
 
 def _native(x: Tensor) -> Kernels | None:

@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hostcast.engines.fused.folding import fold_grn, fold_selection
-from hostcast.engines.fused.layers import attend, gated_residual, gated_skip, select_variables
+from hostcast.engines.base import Architecture
+from hostcast.engines.fused.folding import fold_grn, fold_selection, interpolation
+from hostcast.engines.fused.layers import attend, gated_residual, gated_skip, recur, select_variables
 from hostcast.engines.fused.plain import attention_weights
-from hostcast.engines.reference.network import TftNetwork
-from hostcast.windows import Batch, QuantileForecast
+from hostcast.engines.reference.dataset import real_inputs
+from hostcast.engines.reference.network import TftNetwork, input_names
+from hostcast.windows import Batch, InputSpec, QuantileForecast
 
 __all__ = ["FusedNetwork"]
 
@@ -23,7 +25,21 @@ class FusedNetwork(TftNetwork):
     What it saves: linear maps of single numbers are folded (see `folding`), gated residual networks are one
     kernel each and keep nothing but their inputs for the backward pass, attention never writes its scores to
     memory, nothing is packed where no history is short, and the targets share one output product.
+
+    Args:
+        spec: the inputs.
+        architecture: the sizes.
     """
+
+    single_stretch: Tensor
+
+    def __init__(self, spec: InputSpec, architecture: Architecture) -> None:
+        super().__init__(spec, architecture, reals=real_inputs(spec))
+        width, depth = architecture.hidden_size, architecture.hidden_continuous_size
+        self.register_buffer("single_stretch", interpolation(depth, width), persistent=False)
+        for part in ("encoder", "decoder"):
+            count = len(input_names(spec)[part])
+            self.register_buffer(f"{part}_stretch", interpolation(count * depth, count), persistent=False)
 
     def forward(self, batch: Batch) -> QuantileForecast:
         """See `Network.forward`."""
@@ -59,16 +75,12 @@ class FusedNetwork(TftNetwork):
                 "enrichment": tft.static_context_enrichment,
             }.items()
         }
-        past, encoder_weights = self._select(
-            tft.encoder_variable_selection, history, contexts["selection"], rate
-        )
-        future, decoder_weights = self._select(
-            tft.decoder_variable_selection, ahead, contexts["selection"], rate
-        )
+        past, encoder_weights = self._select("encoder", history, contexts["selection"], rate)
+        future, decoder_weights = self._select("decoder", ahead, contexts["selection"], rate)
         layers = tft.lstm_encoder.num_layers
-        state = tuple(contexts[name].expand(layers, -1, -1).contiguous() for name in ("hidden", "cell"))
-        past_out, state = _recur(tft.lstm_encoder, past, state, lengths)
-        future_out, _ = _recur(tft.lstm_decoder, future, state, None)
+        hidden, cell = (contexts[name].expand(layers, -1, -1).contiguous() for name in ("hidden", "cell"))
+        past_out, state = recur(tft.lstm_encoder, past, (hidden, cell), lengths, dropout=rate)
+        future_out, _ = recur(tft.lstm_decoder, future, state, None, dropout=rate)
         gate, norm = tft.post_lstm_gate_encoder.fc, tft.post_lstm_add_norm_encoder.norm
         local = gated_skip(
             torch.cat([past_out, future_out], dim=1),
@@ -119,10 +131,9 @@ class FusedNetwork(TftNetwork):
         static, weights = tft.static_variable_selection(embedded)
         return static, weights.reshape(len(categories), -1)
 
-    def _select(
-        self, network: nn.Module, x: Tensor, context: Tensor, rate: float
-    ) -> tuple[Tensor, Tensor]:
-        folded = fold_selection(network)
+    def _select(self, part: str, x: Tensor, context: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+        network = getattr(self.tft, f"{part}_variable_selection")
+        folded = fold_selection(network, self.single_stretch, getattr(self, f"{part}_stretch"))
         joint = None if folded.joint is None else network.flattened_grn.context(context)
         return select_variables(x, joint, folded, dropout=rate)
 
@@ -148,13 +159,3 @@ class FusedNetwork(TftNetwork):
         weight = torch.cat([layer.weight for layer in layers])
         bias = torch.cat([layer.bias for layer in layers])
         return F.linear(out, weight, bias).unflatten(-1, (len(layers), -1))
-
-
-def _recur(
-    lstm: nn.LSTM, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Outputs (batch, steps, hidden), zero where a history has ended, and the state where it ended."""
-    if lengths is None:
-        return lstm(x, state)
-    out, state = lstm(x, state, lengths=lengths, enforce_sorted=False)
-    return F.pad(out, (0, 0, 0, x.shape[1] - out.shape[1])), state
