@@ -67,6 +67,7 @@ class Configuration:
         budget = params.benchmark
         # spelled out, so that a changed train.* neither reruns the benchmark nor changes what it compares
         train = TrainParams(
+            compile=False,
             engine=params.train.engine,
             precision=budget.precision if self.mixed_precision else "32-true",
             epochs=EPOCHS,
