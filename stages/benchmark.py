@@ -3,7 +3,7 @@
 import sys
 
 from hostcast import paths
-from hostcast.benchmark import run_benchmark, write_benchmark
+from hostcast.benchmark import run_gains, write_benchmark
 from hostcast.features import FeatureTable, read_roles
 from hostcast.params import Params
 from hostcast.splitting import read_split
@@ -11,7 +11,7 @@ from hostcast.stage import run_stage
 
 
 def main(params: Params) -> None:
-    result = run_benchmark(
+    result = run_gains(
         FeatureTable.open(paths.FEATURES),
         read_roles(paths.ROLES),
         read_split(paths.SPLIT, paths.WINDOWS),

@@ -1,16 +1,6 @@
-"""What each improvement of the founding document gains, measured beside what it promised."""
+"""What training costs and what makes it faster, measured on this machine."""
 
-from hostcast.benchmark.configurations import BASELINE, MATRIX, Claim, Configuration, configurations
-from hostcast.benchmark.run import BenchmarkResult, run_benchmark
+from hostcast.benchmark.gains import GainsResult, run_gains
 from hostcast.benchmark.writing import write_benchmark
 
-__all__ = [
-    "BASELINE",
-    "MATRIX",
-    "BenchmarkResult",
-    "Claim",
-    "Configuration",
-    "configurations",
-    "run_benchmark",
-    "write_benchmark",
-]
+__all__ = ["GainsResult", "run_gains", "write_benchmark"]
