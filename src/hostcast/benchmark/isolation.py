@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 # that only imports, it has neither torch's threads nor a CUDA context, which don't survive a fork.
 _PRELOADED = [
     "hostcast.benchmark.gains.training",
+    "hostcast.benchmark.engines.bench",
     "tensorboard",
     "matplotlib.figure",
 ]
