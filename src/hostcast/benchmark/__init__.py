@@ -1,6 +1,16 @@
 """What training costs and what makes it faster, measured on this machine."""
 
+from hostcast.benchmark.engines import EngineRuns, run_engines
 from hostcast.benchmark.gains import GainsResult, run_gains
-from hostcast.benchmark.writing import write_benchmark
+from hostcast.benchmark.options import Options
+from hostcast.benchmark.writing import write_benchmark, write_results
 
-__all__ = ["GainsResult", "run_gains", "write_benchmark"]
+__all__ = [
+    "EngineRuns",
+    "GainsResult",
+    "Options",
+    "run_engines",
+    "run_gains",
+    "write_benchmark",
+    "write_results",
+]
