@@ -61,7 +61,13 @@ class LoaderOptions:
 
 
 class Network(nn.Module, abc.ABC):
-    """A module from an engine's batches to quantiles in window scale."""
+    """A module from an engine's batches to quantiles in window scale.
+
+    Attributes:
+        interpreting: whether a forecast, outside training, comes with the attention it was made by.
+    """
+
+    interpreting: bool = True
 
     @abc.abstractmethod
     def forward(self, batch: Batch) -> QuantileForecast:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hostcast.engines.base import Engine
+from hostcast.engines.fused import FusedEngine
 from hostcast.engines.reference import ReferenceEngine
 
 __all__ = ["get_engine"]
 
-_ENGINES: dict[str, Engine] = {"reference": ReferenceEngine()}
+_ENGINES: dict[str, Engine] = {"fused": FusedEngine(), "reference": ReferenceEngine()}
 
 
 def get_engine(name: str) -> Engine:

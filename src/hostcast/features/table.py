@@ -18,7 +18,7 @@ from hostcast.errors import HostcastError
 __all__ = ["FeatureTable"]
 
 SERVER = "server"
-BLOCK_ROWS = 1 << 18
+BLOCK_ROWS = 1 << 16
 _REMEDY = "make it anew: dvc repro featurize"
 
 
@@ -114,7 +114,8 @@ class _ParquetColumns:
         self._path = path
 
     def blocks(self, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
-        with pq.ParquetFile(self._path) as file:
+        # a buffer would hold all that is asked for before the first block comes
+        with pq.ParquetFile(self._path, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=BLOCK_ROWS, columns=list(names)):
                 yield {name: batch.column(name) for name in names}
 

@@ -15,8 +15,8 @@ __all__ = ["cache_folder", "compile_sources", "find_compiler"]
 
 log = logging.getLogger(__name__)
 
-# -ffast-math lets sums be reordered at compile time; one build always computes the same bits
-FLAGS = ("-O3", "-march=native", "-ffast-math", "-std=gnu11", "-shared", "-fPIC")
+# no -ffast-math: a loss that is not a number must stay one
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-ffp-contract=fast", "-std=gnu11", "-shared", "-fPIC")
 FLAGS_PORTABLE = tuple(flag for flag in FLAGS if flag != "-march=native")
 
 
@@ -41,7 +41,7 @@ def compile_sources(sources: list[Path]) -> Path | None:
     """The shared library of these C files, compiled now or found in the cache.
 
     Its name is a hash of the sources, the flags, the compiler and the processor, so a stale one is never
-    used. Nothing but the files given is read, and no shell is involved.
+    used; headers beside the sources count. Nothing but the files given is read, and no shell is involved.
 
     Returns:
         None if there is no compiler or it fails; the reason is logged.
@@ -54,7 +54,8 @@ def compile_sources(sources: list[Path]) -> Path | None:
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     for part in (version, _processor().encode(), " ".join(FLAGS).encode()):
         identity.update(part)
-    for source in sources:
+    headers = {header for source in sources for header in source.parent.glob("*.h")}
+    for source in [*sources, *sorted(headers)]:
         identity.update(source.read_bytes())
     folder = cache_folder()
     library = folder / f"kernels-{identity.hexdigest()[:24]}.so"

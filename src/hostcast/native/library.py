@@ -24,7 +24,23 @@ def load_kernels() -> Kernels | None:
     if os.environ.get("HOSTCAST_NATIVE") == "0":
         return None
     library = compile_sources(sorted(Path(__file__).parent.glob("*.c")))
-    return None if library is None else ctypes.CDLL(str(library))
+    if library is None:
+        return None
+    _keep_memory()
+    return ctypes.CDLL(str(library))
+
+
+def _keep_memory() -> None:
+    """Ask glibc to keep freed memory for the next step instead of handing it back to the system.
+
+    Each step asks for the same large tensors; fetching their pages anew costs a tenth of its time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    trim_threshold, mmap_max = -1, -4
+    mallopt(mmap_max, 0)
+    mallopt(trim_threshold, 2**31 - 1)
 
 
 @functools.cache

@@ -194,7 +194,7 @@ class ModelParams(Section):
 
 
 class TrainParams(Section):
-    engine: Literal["reference"]
+    engine: Literal["fused", "reference"]
     precision: Precision
     epochs: PositiveInt
     batch_size: PositiveInt

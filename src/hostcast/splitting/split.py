@@ -48,24 +48,23 @@ class Split:
             part: train, validation or test.
             stride: take every stride-th cutoff, counted from each server's first.
         """
-        first_at = {span.server: span.first for span in self.spans}
-        chunks = []
-        for run in self.runs.loc[self.runs["part"] == part].to_dict("records"):
-            server = str(run["server"])
-            every = int(run["step"]) * stride
-            position = np.arange(int(run["first"]), int(run["last"]) + 1, every, dtype=np.int64)
-            chunks.append(
-                pd.DataFrame(
-                    {
-                        "server": server,
-                        "position": position,
-                        "cutoff": first_at[server] + position * self.step,
-                    }
-                )
-            )
-        if not chunks:
+        runs = self.runs[self.runs["part"] == part]
+        if runs.empty:
             return pd.DataFrame({"server": [], "position": [], "cutoff": []})
-        return pd.concat(chunks, ignore_index=True)
+        every = runs["step"].to_numpy() * stride
+        counts = (runs["last"].to_numpy() - runs["first"].to_numpy()) // every + 1
+        run = np.repeat(np.arange(len(runs)), counts)
+        behind = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
+        position = runs["first"].to_numpy()[run] + behind * every[run]
+        first_at = {span.server: span.first for span in self.spans}
+        first = pd.DatetimeIndex([first_at[server] for server in runs["server"]])
+        return pd.DataFrame(
+            {
+                "server": runs["server"].array.take(run),
+                "position": position,
+                "cutoff": first.take(run) + position * self.step.to_timedelta64(),
+            }
+        )
 
     def test_start(self) -> dict[str, pd.Timestamp]:
         """The first instant of each server's test span."""

@@ -4,6 +4,7 @@ from hostcast.windows.batch import Batch, QuantileForecast
 from hostcast.windows.fitting import fit_inputs
 from hostcast.windows.frame import POSITION, model_frame
 from hostcast.windows.normalizers import target_normalizer
+from hostcast.windows.room import cutoff_rows
 from hostcast.windows.sampler import EpochSampler
 from hostcast.windows.spec import InputSpec, Scale, TargetScale
 
@@ -15,6 +16,7 @@ __all__ = [
     "QuantileForecast",
     "Scale",
     "TargetScale",
+    "cutoff_rows",
     "fit_inputs",
     "model_frame",
     "target_normalizer",

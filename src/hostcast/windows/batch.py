@@ -28,6 +28,34 @@ class Batch:
     center: Tensor
     spread: Tensor
 
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
+        """The batch on another device."""
+
+        def moved(value: Any) -> Any:
+            return value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value
+
+        return Batch(
+            {name: moved(value) for name, value in self.inputs.items()},
+            moved(self.target),
+            moved(self.observed),
+            moved(self.center),
+            moved(self.spread),
+        )
+
+    def part(self, first: int, last: int, **inputs: Any) -> Batch:
+        """Windows first to last - 1, without a copy; `inputs` replace those that are no tensors."""
+
+        def cut(value: Any) -> Any:
+            return value[first:last] if isinstance(value, Tensor) else value
+
+        return Batch(
+            {**{name: cut(value) for name, value in self.inputs.items()}, **inputs},
+            cut(self.target),
+            cut(self.observed),
+            cut(self.center),
+            cut(self.spread),
+        )
+
     @property
     def size(self) -> int:
         """Number of windows."""
@@ -40,15 +68,16 @@ class QuantileForecast:
 
     Attributes:
         quantiles: (batch, horizon, targets, levels), in window scale, levels as trained.
-        encoder_attention: (batch, horizon, heads, encoder_length), padded on the right.
-        encoder_lengths: (batch,), steps of history.
+        encoder_attention: (batch, horizon, heads, encoder_length), padded on the right; None where the
+            network was not asked for it.
+        encoder_lengths: (batch,), steps of history; None = all are full.
         static_weights, encoder_weights, decoder_weights: variable-selection weights,
             (batch, variables), (batch, encoder_length, variables), (batch, horizon, variables).
     """
 
     quantiles: Tensor
-    encoder_attention: Tensor
-    encoder_lengths: Tensor
+    encoder_attention: Tensor | None
+    encoder_lengths: Tensor | None
     static_weights: Tensor
     encoder_weights: Tensor
     decoder_weights: Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Sampler
 
 __all__ = ["EpochSampler"]
@@ -27,6 +28,8 @@ class EpochSampler(Sampler[int]):
         self.per_epoch = windows if per_epoch is None else per_epoch
         self.seed = seed
         self.epoch = 0
+        self._round = -1
+        self._order: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -36,10 +39,21 @@ class EpochSampler(Sampler[int]):
         return self.per_epoch
 
     def __iter__(self) -> Iterator[int]:
-        start = self.epoch * self.per_epoch
-        while start < (self.epoch + 1) * self.per_epoch:
+        yield from self.order().tolist()
+
+    def order(self) -> npt.NDArray[np.int64]:
+        """The epoch's windows."""
+        start, end = self.epoch * self.per_epoch, (self.epoch + 1) * self.per_epoch
+        parts = []
+        while start < end:
             round_, offset = divmod(start, self.windows)
-            order = np.random.default_rng([self.seed, round_]).permutation(self.windows)
-            taken = order[offset : offset + (self.epoch + 1) * self.per_epoch - start]
-            yield from taken.tolist()
-            start += len(taken)
+            parts.append(self._shuffled(round_)[offset : offset + end - start])
+            start += len(parts[-1])
+        return np.concatenate(parts)
+
+    def _shuffled(self, round_: int) -> npt.NDArray[np.int64]:
+        # epochs may be far shorter than a round: one shuffle serves many
+        if self._round != round_:
+            self._round = round_
+            self._order = np.random.default_rng([self.seed, round_]).permutation(self.windows)
+        return self._order

@@ -8,7 +8,8 @@ import pandas as pd
 from pytorch_forecasting import TimeSeriesDataSet
 from pytorch_forecasting.data import NaNLabelEncoder
 
-from hostcast.windows import POSITION, InputSpec, model_frame, target_normalizer
+from hostcast.features import FeatureTable
+from hostcast.windows import POSITION, InputSpec, cutoff_rows, model_frame, target_normalizer
 from hostcast.windows.spec import SERVER
 
 __all__ = ["RELATIVE_TIME", "real_inputs", "window_dataset"]
@@ -25,7 +26,8 @@ def window_dataset(features: pd.DataFrame, spec: InputSpec, cutoffs: pd.DataFram
     Raises:
         ValueError: a cutoff has too little history or horizon for a window.
     """
-    _require_room(features, spec, cutoffs)
+    servers = FeatureTable.of(features)
+    cutoff_rows(cutoffs, servers.servers, servers.bounds, spec)
     table = _needed_rows(features, spec, cutoffs)
     columns = spec.columns
     reals = [name for name in real_inputs(spec) if name != RELATIVE_TIME]
@@ -71,17 +73,6 @@ def real_inputs(spec: InputSpec) -> list[str]:
     if spec.normalizer == "group":
         carried += [*columns.centers, *columns.spreads]
     return [*columns.known, RELATIVE_TIME, *columns.targets, *columns.observed, *carried]
-
-
-def _require_room(features: pd.DataFrame, spec: InputSpec, cutoffs: pd.DataFrame) -> None:
-    position = cutoffs["position"]
-    rows = cutoffs[SERVER].map(features.groupby(SERVER).size()).fillna(0)
-    lacking = cutoffs[(position + 1 < spec.min_encoder_length) | (position + spec.horizon >= rows)]
-    if len(lacking):
-        example = lacking.iloc[0]
-        raise ValueError(
-            f"{len(lacking)} cutoffs have no window, e.g. row {example['position']} of {example[SERVER]!r}"
-        )
 
 
 def _needed_rows(features: pd.DataFrame, spec: InputSpec, cutoffs: pd.DataFrame) -> pd.DataFrame:

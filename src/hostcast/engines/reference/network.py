@@ -14,15 +14,11 @@ from hostcast.engines.base import Architecture, Network
 from hostcast.engines.reference.dataset import RELATIVE_TIME
 from hostcast.windows import Batch, InputSpec, QuantileForecast
 
-__all__ = ["ReferenceNetwork", "input_names"]
+__all__ = ["ReferenceNetwork", "TftNetwork", "input_names"]
 
 
-class ReferenceNetwork(Network):
-    """The TFT of Lim et al. (2021), "Temporal Fusion Transformers for interpretable multi-horizon time
-    series forecasting", as pytorch-forecasting implements it.
-
-    It forecasts in window scale: bringing half-precision outputs to the targets' units inside the
-    model would round a percentage to a quarter and overflow on a target counted in bytes.
+class TftNetwork(Network):
+    """The parameters of pytorch-forecasting's Temporal Fusion Transformer.
 
     Args:
         spec: the inputs.
@@ -42,6 +38,23 @@ class ReferenceNetwork(Network):
             # about its own hyper-parameters, which hostcast neither saves nor loads
             warnings.filterwarnings("ignore", message="Attribute '.*' is an instance of `nn.Module`")
             self.tft = _tft(spec, architecture, reals)
+        self.dropout = architecture.dropout
+
+    def settle_unknown(self) -> None:
+        """See `Network.settle_unknown`."""
+        for embedding in self.tft.input_embeddings.embeddings.values():
+            with torch.no_grad():
+                if len(embedding.weight) > 1:
+                    embedding.weight[0] = embedding.weight[1:].mean(dim=0)
+
+
+class ReferenceNetwork(TftNetwork):
+    """The TFT of Lim et al. (2021), "Temporal Fusion Transformers for interpretable multi-horizon time
+    series forecasting", as pytorch-forecasting implements it.
+
+    It forecasts in window scale: bringing half-precision outputs to the targets' units inside the
+    model would round a percentage to a quarter and overflow on a target counted in bytes.
+    """
 
     def forward(self, batch: Batch) -> QuantileForecast:
         """See `Network.forward`."""
@@ -65,13 +78,6 @@ class ReferenceNetwork(Network):
             encoder_weights=out["encoder_variables"].flatten(2),
             decoder_weights=out["decoder_variables"].flatten(2),
         )
-
-    def settle_unknown(self) -> None:
-        """See `Network.settle_unknown`."""
-        for embedding in self.tft.input_embeddings.embeddings.values():
-            with torch.no_grad():
-                if len(embedding.weight) > 1:
-                    embedding.weight[0] = embedding.weight[1:].mean(dim=0)
 
 
 def input_names(spec: InputSpec) -> dict[str, list[str]]:

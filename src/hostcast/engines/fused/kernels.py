@@ -1,0 +1,291 @@
+"""The C kernels as differentiable functions of tensors on the CPU."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hostcast.native import Kernels, run_chunks
+
+__all__ = ["attention", "gate", "grn", "lstm", "selection"]
+
+# a fixed number of pieces: what is computed, and in which order it is summed, must not depend on the threads
+CHUNKS = 8
+
+_F = ctypes.c_float
+_L = ctypes.c_int64
+
+
+class SelectionKernel(torch.autograd.Function):
+    """native/selection.c"""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(
+        ctx: Any,
+        kernels: Kernels,
+        x: Tensor,
+        context: Tensor | None,
+        packed: Tensor,
+        shape: tuple[int, ...],
+        rate: float,
+        seed: int,
+    ) -> tuple[Tensor, Tensor]:
+        x, packed = x.contiguous(), packed.contiguous()
+        context = None if context is None else context.contiguous()
+        windows, steps, stride = x.shape
+        variables, _, width = shape[:3]
+        out = x.new_empty(windows, steps, width)
+        weights = x.new_empty(windows, steps, variables)
+        head = (_pointer(x), _L(stride), _pointer(context), _pointer(packed), *shape, steps)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                kernels.hostcast_selection_forward(
+                    *head, _L(first), _L(last), _F(rate), _L(seed), _pointer(out), _pointer(weights)
+                )
+            )
+
+        _run(run, windows)
+        ctx.save_for_backward(x, context, packed)
+        ctx.kernels, ctx.shape, ctx.rate, ctx.seed = kernels, shape, rate, seed
+        ctx.mark_non_differentiable(weights)
+        return out, weights
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, dout: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        x, context, packed = ctx.saved_tensors
+        windows, steps, stride = x.shape
+        dout = dout.contiguous()
+        dpacked = packed.new_zeros(CHUNKS, packed.numel())
+        dcontext = None if context is None else torch.zeros_like(context)
+        head = (_pointer(x), _L(stride), _pointer(context), _pointer(packed), *ctx.shape, steps)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                ctx.kernels.hostcast_selection_backward(
+                    *head, _L(first), _L(last), _F(ctx.rate), _L(ctx.seed),
+                    _pointer(dout), _pointer(dpacked[chunk]), _pointer(dcontext),
+                )
+            )  # fmt: skip
+
+        _run(run, windows)
+        return None, None, dcontext, dpacked.sum(dim=0).view_as(packed), None, None, None
+
+
+class GrnKernel(torch.autograd.Function):
+    """native/gating.c, hostcast_grn_*"""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(
+        ctx: Any, kernels: Kernels, x: Tensor, context: Tensor | None, packed: Tensor, rate: float, seed: int
+    ) -> Tensor:
+        x, packed = x.contiguous(), packed.contiguous()
+        context = None if context is None else context.contiguous()
+        windows, steps, width = x.shape
+        out = torch.empty_like(x)
+        head = (_pointer(x), _pointer(context), _pointer(packed), width, steps)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                kernels.hostcast_grn_forward(*head, _L(first), _L(last), _F(rate), _L(seed), _pointer(out))
+            )
+
+        _run(run, windows)
+        ctx.save_for_backward(x, context, packed)
+        ctx.kernels, ctx.rate, ctx.seed = kernels, rate, seed
+        return out
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
+        x, context, packed = ctx.saved_tensors
+        windows, steps, width = x.shape
+        dout = dout.contiguous()
+        dx = torch.empty_like(x)
+        dpacked = packed.new_zeros(CHUNKS, packed.numel())
+        dcontext = None if context is None else torch.zeros_like(context)
+        head = (_pointer(x), _pointer(context), _pointer(packed), width, steps)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                ctx.kernels.hostcast_grn_backward(
+                    *head, _L(first), _L(last), _F(ctx.rate), _L(ctx.seed),
+                    _pointer(dout), _pointer(dx), _pointer(dpacked[chunk]), _pointer(dcontext),
+                )
+            )  # fmt: skip
+
+        _run(run, windows)
+        return None, dx, dcontext, dpacked.sum(dim=0).view_as(packed), None, None
+
+
+class GateKernel(torch.autograd.Function):
+    """native/gating.c, hostcast_gate_*"""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(
+        ctx: Any, kernels: Kernels, x: Tensor, skip: Tensor, packed: Tensor, rate: float, seed: int
+    ) -> Tensor:
+        x, skip, packed = x.contiguous(), skip.contiguous(), packed.contiguous()
+        width = x.shape[-1]
+        out = torch.empty_like(x)
+        head = (_pointer(x), _pointer(skip), _pointer(packed), width)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                kernels.hostcast_gate_forward(*head, _L(first), _L(last), _F(rate), _L(seed), _pointer(out))
+            )
+
+        _run(run, x.numel() // width)
+        ctx.save_for_backward(x, skip, packed)
+        ctx.kernels, ctx.rate, ctx.seed = kernels, rate, seed
+        return out
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
+        x, skip, packed = ctx.saved_tensors
+        width = x.shape[-1]
+        dout = dout.contiguous()
+        dx, dskip = torch.empty_like(x), torch.empty_like(x)
+        dpacked = packed.new_zeros(CHUNKS, packed.numel())
+        head = (_pointer(x), _pointer(skip), _pointer(packed), width)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                ctx.kernels.hostcast_gate_backward(
+                    *head, _L(first), _L(last), _F(ctx.rate), _L(ctx.seed),
+                    _pointer(dout), _pointer(dx), _pointer(dskip), _pointer(dpacked[chunk]),
+                )
+            )  # fmt: skip
+
+        _run(run, x.numel() // width)
+        return None, dx, dskip, dpacked.sum(dim=0).view_as(packed), None, None
+
+
+class AttentionKernel(torch.autograd.Function):
+    """native/attention.c"""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(
+        ctx: Any, kernels: Kernels, query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None
+    ) -> Tensor:
+        query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
+        windows, horizon, heads, depth = query.shape
+        history = key.shape[1] - horizon
+        out = torch.empty_like(query)
+        head = (*map(_pointer, (query, key, value, lengths)), history, horizon, heads, depth)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(kernels.hostcast_attention_forward(*head, _L(first), _L(last), _pointer(out)))
+
+        _run(run, windows)
+        ctx.save_for_backward(query, key, value, lengths)
+        ctx.kernels = kernels
+        return out
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, lengths = ctx.saved_tensors
+        windows, horizon, heads, depth = query.shape
+        history = key.shape[1] - horizon
+        dout = dout.contiguous()
+        grads = [torch.empty_like(tensor) for tensor in (query, key, value)]
+        head = (*map(_pointer, (query, key, value, lengths)), history, horizon, heads, depth)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                ctx.kernels.hostcast_attention_backward(
+                    *head, _L(first), _L(last), _pointer(dout), *map(_pointer, grads)
+                )
+            )
+
+        _run(run, windows)
+        return None, *grads, None
+
+
+class LstmKernel(torch.autograd.Function):
+    """native/recurrence.c"""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(
+        ctx: Any,
+        kernels: Kernels,
+        x: Tensor,
+        hidden: Tensor,
+        cell: Tensor,
+        packed: Tensor,
+        lengths: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x, hidden, cell, packed = (tensor.contiguous() for tensor in (x, hidden, cell, packed))
+        windows, steps, width = x.shape
+        inner = hidden.shape[1]
+        lanes = kernels.hostcast_lanes()
+        blocks = -(-windows // lanes)
+        out = x.new_empty(windows, steps, inner)
+        last_hidden, last_cell = torch.empty_like(hidden), torch.empty_like(cell)
+        kept = x.new_empty(blocks * steps * 5 * inner * lanes) if training else None
+        head = (*map(_pointer, (x, hidden, cell, packed, lengths)), _L(windows), steps, width, inner)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                kernels.hostcast_lstm_forward(
+                    *head, _L(first), _L(last), *map(_pointer, (out, last_hidden, last_cell, kept))
+                )
+            )
+
+        _run(run, blocks)
+        ctx.save_for_backward(x, hidden, cell, packed, lengths, out, kept)
+        ctx.kernels, ctx.blocks = kernels, blocks
+        return out, last_hidden, last_cell
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, *downstream: Tensor) -> tuple[Tensor | None, ...]:
+        x, hidden, cell, packed, lengths, out, kept = ctx.saved_tensors
+        windows, steps, width = x.shape
+        inner = hidden.shape[1]
+        downstream = tuple(gradient.contiguous() for gradient in downstream)
+        grads = [torch.empty_like(tensor) for tensor in (x, hidden, cell)]
+        dpacked = packed.new_zeros(CHUNKS, packed.numel())
+        head = (*map(_pointer, (x, hidden, cell, packed, lengths)), _L(windows), steps, width, inner)
+
+        def run(chunk: int, first: int, last: int) -> int:
+            return int(
+                ctx.kernels.hostcast_lstm_backward(
+                    *head, _L(first), _L(last), *map(_pointer, (out, kept, *downstream, *grads, dpacked[chunk]))
+                )
+            )
+
+        _run(run, ctx.blocks)
+        return None, *grads, dpacked.sum(dim=0).view_as(packed), None, None
+
+
+def _pointer(tensor: Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+
+
+def _run(task: Callable[[int, int, int], int], items: int) -> None:
+    def checked(chunk: int, first: int, last: int) -> None:
+        if first < last and not task(chunk, first, last):
+            raise MemoryError("a kernel found no memory for its working space")
+
+    run_chunks(checked, items, CHUNKS)
+
+
+selection = SelectionKernel.apply
+grn = GrnKernel.apply
+gate = GateKernel.apply
+attention = AttentionKernel.apply
+lstm = LstmKernel.apply

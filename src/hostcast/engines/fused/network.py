@@ -1,0 +1,161 @@
+"""The Temporal Fusion Transformer with pytorch-forecasting's parameters, computed without its waste."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hostcast.engines.base import Architecture
+from hostcast.engines.fused.folding import fold_grn, fold_selection, interpolation
+from hostcast.engines.fused.layers import attend, gated_residual, gated_skip, recur, select_variables
+from hostcast.engines.fused.plain import attention_weights
+from hostcast.engines.reference.dataset import real_inputs
+from hostcast.engines.reference.network import TftNetwork, input_names
+from hostcast.windows import Batch, InputSpec, QuantileForecast
+
+__all__ = ["FusedNetwork"]
+
+
+class FusedNetwork(TftNetwork):
+    """The same function of the same parameters as `ReferenceNetwork`.
+
+    What it saves: linear maps of single numbers are folded (see `folding`), gated residual networks are one
+    kernel each and keep nothing but their inputs for the backward pass, attention never writes its scores to
+    memory, nothing is packed where no history is short, and the targets share one output product.
+
+    Args:
+        spec: the inputs.
+        architecture: the sizes.
+    """
+
+    single_stretch: Tensor
+
+    def __init__(self, spec: InputSpec, architecture: Architecture) -> None:
+        super().__init__(spec, architecture, reals=real_inputs(spec))
+        width, depth = architecture.hidden_size, architecture.hidden_continuous_size
+        self.register_buffer("single_stretch", interpolation(depth, width), persistent=False)
+        for part in ("encoder", "decoder"):
+            count = len(input_names(spec)[part])
+            self.register_buffer(f"{part}_stretch", interpolation(count * depth, count), persistent=False)
+
+    def forward(self, batch: Batch) -> QuantileForecast:
+        """See `Network.forward`."""
+        inputs = batch.inputs
+        out = self.compute(
+            inputs["history"],
+            inputs["ahead"],
+            inputs["categories"],
+            None if inputs["full"] else inputs["lengths"],
+        )
+        return replace(out, encoder_lengths=inputs["lengths"])
+
+    def compute(
+        self, history: Tensor, ahead: Tensor, categories: Tensor, lengths: Tensor | None
+    ) -> QuantileForecast:
+        """Forecast windows.
+
+        Args:
+            history: (batch, encoder_length, variables), shorter ones at the left.
+            ahead: (batch, horizon, known variables).
+            categories: (batch, categories), codes.
+            lengths: (batch,) steps of history; None = all are full.
+        """
+        tft = self.tft
+        rate = self.dropout if self.training else 0.0
+        static, static_weights = self._static(categories)
+        contexts = {
+            name: gated_residual(static[:, None], None, fold_grn(network), dropout=rate)[:, 0]
+            for name, network in {
+                "selection": tft.static_context_variable_selection,
+                "hidden": tft.static_context_initial_hidden_lstm,
+                "cell": tft.static_context_initial_cell_lstm,
+                "enrichment": tft.static_context_enrichment,
+            }.items()
+        }
+        past, encoder_weights = self._select("encoder", history, contexts["selection"], rate)
+        future, decoder_weights = self._select("decoder", ahead, contexts["selection"], rate)
+        layers = tft.lstm_encoder.num_layers
+        hidden, cell = (contexts[name].expand(layers, -1, -1).contiguous() for name in ("hidden", "cell"))
+        past_out, state = recur(tft.lstm_encoder, past, (hidden, cell), lengths, dropout=rate)
+        future_out, _ = recur(tft.lstm_decoder, future, state, None, dropout=rate)
+        gate, norm = tft.post_lstm_gate_encoder.fc, tft.post_lstm_add_norm_encoder.norm
+        local = gated_skip(
+            torch.cat([past_out, future_out], dim=1),
+            torch.cat([past, future], dim=1).to(past_out.dtype),
+            gate,
+            norm,
+            dropout=rate,
+        )  # (batch, steps, hidden)
+        enriched = gated_residual(
+            local,
+            tft.static_enrichment.context(contexts["enrichment"]),
+            fold_grn(tft.static_enrichment),
+            dropout=rate,
+        )
+        horizon = ahead.shape[1]
+        query, key, value = self._project(enriched, horizon)
+        heads = F.dropout(attend(query, key, value, lengths), rate)
+        attended = F.dropout(tft.multihead_attn.w_h(heads.mean(dim=2)), rate)
+        block = tft.post_attn_gate_norm
+        out = gated_skip(
+            attended, enriched[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=rate
+        )
+        out = gated_residual(out, None, fold_grn(tft.pos_wise_ff), dropout=rate)
+        block = tft.pre_output_gate_norm
+        out = gated_skip(out, local[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=0.0)
+        return QuantileForecast(
+            quantiles=self._quantiles(out),
+            encoder_attention=attention_weights(query, key, lengths)[..., :-horizon]
+            if self.interpreting and not self.training
+            else None,
+            encoder_lengths=lengths,
+            static_weights=static_weights,
+            encoder_weights=encoder_weights,
+            decoder_weights=decoder_weights,
+        )
+
+    def _static(self, categories: Tensor) -> tuple[Tensor, Tensor]:
+        tft = self.tft
+        names = tft.hparams.static_categoricals
+        if not names:
+            hidden = tft.hparams.hidden_size
+            weight = tft.lstm_encoder.weight_ih_l0
+            return weight.new_zeros(len(categories), hidden), weight.new_zeros(len(categories), 0)
+        embedded = {
+            name: tft.input_embeddings.embeddings[name](categories[:, place])
+            for place, name in enumerate(names)
+        }
+        static, weights = tft.static_variable_selection(embedded)
+        return static, weights.reshape(len(categories), -1)
+
+    def _select(self, part: str, x: Tensor, context: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+        network = getattr(self.tft, f"{part}_variable_selection")
+        folded = fold_selection(network, self.single_stretch, getattr(self, f"{part}_stretch"))
+        joint = None if folded.joint is None else network.flattened_grn.context(context)
+        return select_variables(x, joint, folded, dropout=rate)
+
+    def _project(self, x: Tensor, horizon: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of the horizon, keys and values of all steps; all heads in one product."""
+        attention = self.tft.multihead_attn
+        heads = attention.n_head
+
+        def joined(layers: nn.ModuleList) -> tuple[Tensor, Tensor]:
+            return (
+                torch.cat([layer.weight for layer in layers]),
+                torch.cat([layer.bias for layer in layers]),
+            )
+
+        query = F.linear(x[:, -horizon:], *joined(attention.q_layers)).unflatten(-1, (heads, -1))
+        key = F.linear(x, *joined(attention.k_layers)).unflatten(-1, (heads, -1))
+        return query, key, attention.v_layer(x)
+
+    def _quantiles(self, out: Tensor) -> Tensor:
+        layers = self.tft.output_layer
+        if not isinstance(layers, nn.ModuleList):
+            return layers(out)[:, :, None]
+        weight = torch.cat([layer.weight for layer in layers])
+        bias = torch.cat([layer.bias for layer in layers])
+        return F.linear(out, weight, bias).unflatten(-1, (len(layers), -1))
