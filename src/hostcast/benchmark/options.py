@@ -29,7 +29,7 @@ class Options:
     def read(cls, arguments: Sequence[str] | None = None) -> Self:
         """Parse the command line; a mistake in it ends the program with a message."""
         parser = argparse.ArgumentParser(
-            description="Measure the engines side by side. Without --out, run the stage; with it, the engines alone."
+            description="Measure the engines side by side: as the stage does, or alone, with --out."
         )
         parser.add_argument(
             "--out", type=Path, help="write the results as JSON, with a page and a picture beside"

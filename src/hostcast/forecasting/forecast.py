@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from lightning.fabric.utilities import move_data_to_device
 from tqdm import tqdm
 
 from hostcast.engines import Engine, Network
@@ -63,7 +64,7 @@ def forecast(
         params: of these, evaluate.batch_size, prepare.ranges (quantiles are kept within them) and runtime
             are read.
     """
-    device = "cuda" if uses_gpu(params.runtime) else "cpu"
+    device = torch.device("cuda" if uses_gpu(params.runtime) else "cpu")
     options = loader_options(params.runtime)
     progress = params.runtime.progress and sys.stderr.isatty()
     spec = model.spec
@@ -112,7 +113,7 @@ def forecast_values(
     chunks: list[npt.NDArray[np.float64]] = []
     with torch.inference_mode():
         for raw in loader:
-            batch = engine.unpack(_moved(raw, device), spec)
+            batch = engine.unpack(move_data_to_device(raw, torch.device(device)), spec)
             out = network(batch)
             chunks.append(out.in_units(batch).double().cpu().numpy())
             if note is not None:
@@ -143,15 +144,3 @@ def _table(
         table[quantile_column(level)] = by_target[:, place]
     order = ["server", "cutoff", "target", "timestamp"]
     return table.sort_values(order, kind="stable", ignore_index=True)
-
-
-def _moved(value: object, device: str) -> object:
-    match value:
-        case torch.Tensor():
-            return value.to(device, non_blocking=True)
-        case dict():
-            return {key: _moved(item, device) for key, item in value.items()}
-        case list() | tuple():
-            return type(value)(_moved(item, device) for item in value)
-        case _:
-            return value

@@ -15,7 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["SKIP_AFFINE", "SKIP_INPUT", "SKIP_NORMED", "FoldedGrn", "FoldedSelection", "fold_grn", "fold_selection", "interpolation"]
+__all__ = [
+    "SKIP_AFFINE",
+    "SKIP_INPUT",
+    "SKIP_NORMED",
+    "FoldedGrn",
+    "FoldedSelection",
+    "fold_grn",
+    "fold_selection",
+    "interpolation",
+]
 
 SKIP_INPUT, SKIP_AFFINE, SKIP_NORMED = 0, 1, 2
 
@@ -51,7 +60,9 @@ class FoldedGrn:
     def packed(self) -> Tensor:
         """(v, size): each network's numbers one behind the other, as the kernels read them (native/grn.h)."""
         parts = [self.first, self.first_bias, self.second, self.second_bias, self.gate, self.gate_bias]
-        parts += [p for p in (self.skip_map, self.skip_offset, self.skip_gain, self.skip_bias) if p is not None]
+        parts += [
+            p for p in (self.skip_map, self.skip_offset, self.skip_gain, self.skip_bias) if p is not None
+        ]
         parts += [self.gain, self.bias]
         return torch.cat([part.flatten(1) for part in parts], dim=1)
 

@@ -50,9 +50,9 @@ def gather_by_torch(series: Series, starts: Tensor, lengths: Tensor, servers: Te
     inside = None if full else steps < lengths[:, None]
     if inside is not None:
         rows = torch.minimum(rows, last[:, None])
-    past = matrix[rows]  # (batch, encoder_length, columns)
+    past = _rows_of(matrix, rows)  # (batch, encoder_length, columns)
     ahead = last[:, None] + torch.arange(1, layout.horizon + 1, device=matrix.device)  # (batch, horizon)
-    future = matrix[:, :behind][ahead]  # (batch, horizon, known + targets)
+    future = _rows_of(matrix, ahead)  # (batch, horizon, columns)
 
     center, spread = _scale(series, past[..., known:behind], lengths, servers, inside)
     relative = series.relative
@@ -60,31 +60,34 @@ def gather_by_torch(series: Series, starts: Tensor, lengths: Tensor, servers: Te
         elapsed = relative[: layout.encoder_length].expand(len(starts), -1)
     else:
         elapsed = relative[(layout.encoder_length - lengths[:, None] + steps).clamp(max=len(relative) - 1)]
-    history = torch.cat(
-        [
-            past[..., :known],
-            elapsed[..., None],
-            (past[..., known:behind] - center[:, None]) / spread[:, None],
-            past[..., behind:],
-        ],
-        dim=-1,
-    )
+    # filled part by part, which is several times faster on a CPU than torch.cat along the last axis
+    history = past.new_empty(*past.shape[:2], past.shape[2] + 1)
+    history[..., :known] = past[..., :known]
+    history[..., known] = elapsed
+    history[..., known + 1 : behind + 1] = (past[..., known:behind] - center[:, None]) / spread[:, None]
+    history[..., behind + 1 :] = past[..., behind:]
     if inside is not None:
-        history = history.masked_fill_(~inside[..., None], 0.0)
-    to_come = relative[layout.encoder_length :].expand(len(starts), -1)
+        history.masked_fill_(~inside[..., None], 0.0)
+    to_come = future.new_empty(*future.shape[:2], known + 1)
+    to_come[..., :known] = future[..., :known]
+    to_come[..., known] = relative[layout.encoder_length :]
     return Batch(
         inputs={
             "history": history,
-            "ahead": torch.cat([future[..., :known], to_come[..., None]], dim=-1),
+            "ahead": to_come,
             "categories": series.codes[servers],
             "lengths": lengths,
             "full": full,
         },
-        target=(future[..., known:] - center[:, None]) / spread[:, None],
-        observed=series.seen[ahead].float(),
+        target=(future[..., known:behind] - center[:, None]) / spread[:, None],
+        observed=_rows_of(series.seen, ahead).float(),
         center=center,
         spread=spread,
     )
+
+
+def _rows_of(table: Tensor, rows: Tensor) -> Tensor:
+    return table.index_select(0, rows.flatten()).view(*rows.shape, table.shape[1])
 
 
 def _scale(

@@ -264,7 +264,10 @@ class LstmKernel(torch.autograd.Function):
         def run(chunk: int, first: int, last: int) -> int:
             return int(
                 ctx.kernels.hostcast_lstm_backward(
-                    *head, _L(first), _L(last), *map(_pointer, (out, kept, *downstream, *grads, dpacked[chunk]))
+                    *head,
+                    _L(first),
+                    _L(last),
+                    *map(_pointer, (out, kept, *downstream, *grads, dpacked[chunk])),
                 )
             )
 

@@ -105,6 +105,8 @@ class WindowLoader:
         sampler: EpochSampler | None,
     ) -> None:
         self.sampler = sampler
+        # Lightning looks for one beside a sampler
+        self.batch_sampler = None
         self._store = store
         self._rows = rows
         self._batch_size = batch_size

@@ -100,9 +100,7 @@ class FusedNetwork(TftNetwork):
         heads = F.dropout(attend(query, key, value, lengths), rate)
         attended = F.dropout(tft.multihead_attn.w_h(heads.mean(dim=2)), rate)
         block = tft.post_attn_gate_norm
-        out = gated_skip(
-            attended, enriched[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=rate
-        )
+        out = gated_skip(attended, enriched[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=rate)
         out = gated_residual(out, None, fold_grn(tft.pos_wise_ff), dropout=rate)
         block = tft.pre_output_gate_norm
         out = gated_skip(out, local[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=0.0)

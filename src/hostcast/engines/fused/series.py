@@ -140,8 +140,12 @@ class SeriesStore:
         if device.type == "cpu":
             return self.host
         if device not in self._elsewhere:
-            fits = device.type == "cuda" and self.host.nbytes <= DEVICE_SHARE * _free_memory(device)
-            self._elsewhere[device] = self.host.to(device) if fits else None
+            # `cuda` is the current one, e.g. `cuda:0`
+            exact = torch.empty(0, device=device).device
+            if exact not in self._elsewhere:
+                fits = device.type == "cuda" and self.host.nbytes <= DEVICE_SHARE * _free_memory(device)
+                self._elsewhere[exact] = self.host.to(exact) if fits else None
+            self._elsewhere[device] = self._elsewhere[exact]
         return self._elsewhere[device]
 
 
