@@ -1,25 +1,37 @@
-"""Stage benchmark: what each training feature costs and brings on this machine."""
+"""Stage benchmark: the engines side by side, and what each training feature costs and brings.
+
+`python stages/benchmark.py --out FILE` measures the engines alone, without DVC or the pipeline's data.
+"""
 
 import sys
+from functools import partial
 
 from hostcast import paths
-from hostcast.benchmark import run_benchmark, write_benchmark
+from hostcast.benchmark import Options, run_engines, run_gains, write_benchmark, write_results
 from hostcast.features import FeatureTable, read_roles
 from hostcast.params import Params
 from hostcast.splitting import read_split
 from hostcast.stage import run_stage
 
 
-def main(params: Params) -> None:
-    result = run_benchmark(
+def main(options: Options, params: Params) -> None:
+    params = options.applied(params)
+    engines = run_engines(params)
+    if options.out is not None:
+        write_results(engines, options.out)
+        return
+    gains = run_gains(
         FeatureTable.open(paths.FEATURES),
         read_roles(paths.ROLES),
         read_split(paths.SPLIT, paths.WINDOWS),
         params,
         progress=params.runtime.progress,
     )
-    write_benchmark(result)
+    write_benchmark(engines, gains)
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage("benchmark", main, metrics=[paths.BENCHMARK_METRICS]))
+    given = Options.read()
+    outputs = [] if given.out else [paths.BENCHMARK_METRICS]
+    work = partial(main, given)
+    sys.exit(run_stage("benchmark", work, metrics=outputs, restores=given.out is None))

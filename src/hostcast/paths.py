@@ -9,6 +9,7 @@ from pathlib import Path
 
 __all__ = [
     "BENCHMARK_METRICS",
+    "BENCHMARK_RATIOS",
     "BENCHMARK_RUNS",
     "BENCHMARK_TABLE",
     "CHECKPOINTS",
@@ -60,5 +61,7 @@ EVALUATE_PLOTS = Path("reports/evaluate/plots")
 REPORT = Path("reports/report.html")
 
 BENCHMARK_METRICS = Path("reports/benchmark/metrics.json")
+BENCHMARK_RATIOS = Path("reports/benchmark/ratios.svg")
+BENCHMARK_RATIOS = Path("reports/benchmark/ratios.svg")
 BENCHMARK_RUNS = Path("reports/benchmark/runs.csv")
 BENCHMARK_TABLE = Path("reports/benchmark/benchmark.md")

@@ -23,7 +23,13 @@ log = logging.getLogger(__name__)
 KEPT = Path(".hostcast/kept")
 
 
-def run_stage(name: str, work: Callable[[Params], None], *, metrics: Sequence[Path] = ()) -> int:
+def run_stage(
+    name: str,
+    work: Callable[[Params], None],
+    *,
+    metrics: Sequence[Path] = (),
+    restores: bool = True,
+) -> int:
     """Run `work` as stage `name`; returns the exit code.
 
     DVC deletes a stage's outputs before it starts the stage. If the stage then fails, the outputs of the
@@ -33,8 +39,14 @@ def run_stage(name: str, work: Callable[[Params], None], *, metrics: Sequence[Pa
         name: the stage's name in dvc.yaml.
         work: does the stage's work.
         metrics: outputs that git keeps and DVC does not cache.
+        restores: put outputs back; False where someone else than DVC runs this, and they are still there.
     """
     _set_up_logging(name)
+
+    def put_back() -> None:
+        if restores:
+            _restore(name, metrics)
+
     # `kill` and a container's stop deserve what Ctrl-C gets
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -43,7 +55,7 @@ def run_stage(name: str, work: Callable[[Params], None], *, metrics: Sequence[Pa
         log.error("%s", error)
     except OSError as error:
         if error.filename is None and error.errno not in _FULL:
-            _restore(name, metrics)
+            put_back()
             raise
         full = error.errno in _FULL
         log.error(
@@ -57,15 +69,16 @@ def run_stage(name: str, work: Callable[[Params], None], *, metrics: Sequence[Pa
     except (KeyboardInterrupt, SystemExit):
         # Lightning turns the first into the second
         log.error("interrupted; run `dvc repro` again (training goes on from its last whole epoch)")
-        _restore(name, metrics)
+        put_back()
         return 130
     except BaseException:
-        _restore(name, metrics)
+        put_back()
         raise
     else:
-        _keep(name, metrics)
+        if restores:
+            _keep(name, metrics)
         return 0
-    _restore(name, metrics)
+    put_back()
     return 1
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from hostcast.benchmark.configurations import BASELINE, configurations
+from hostcast.benchmark.gains.configurations import BASELINE, configurations
 from hostcast.errors import HostcastError
 from hostcast.features import Features, featurize
 from hostcast.params import Params, parse_params

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from benchmark_data import tiny_data, tiny_params
 
-from hostcast.benchmark import BenchmarkResult, run_benchmark
+from hostcast.benchmark.gains import GainsResult, run_gains
 from hostcast.features import FeatureTable
 
 
@@ -16,7 +16,7 @@ from hostcast.features import FeatureTable
 class Ran:
     """A benchmark, and what it left on the terminal."""
 
-    result: BenchmarkResult
+    result: GainsResult
     terminal: str
     leftovers: list[str]
 
@@ -35,7 +35,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
             os.dup2(terminal.fileno(), 2)
             os.dup2(terminal.fileno(), 1)
             try:
-                result = run_benchmark(
+                result = run_gains(
                     FeatureTable.of(features.frame), features.schema, split, params, progress=False
                 )
             finally:

@@ -1,16 +1,16 @@
-"""What each improvement of the founding document gains, measured beside what it promised."""
+"""What training costs and what makes it faster, measured on this machine."""
 
-from hostcast.benchmark.configurations import BASELINE, MATRIX, Claim, Configuration, configurations
-from hostcast.benchmark.run import BenchmarkResult, run_benchmark
-from hostcast.benchmark.writing import write_benchmark
+from hostcast.benchmark.engines import EngineRuns, run_engines
+from hostcast.benchmark.gains import GainsResult, run_gains
+from hostcast.benchmark.options import Options
+from hostcast.benchmark.writing import write_benchmark, write_results
 
 __all__ = [
-    "BASELINE",
-    "MATRIX",
-    "BenchmarkResult",
-    "Claim",
-    "Configuration",
-    "configurations",
-    "run_benchmark",
+    "EngineRuns",
+    "GainsResult",
+    "Options",
+    "run_engines",
+    "run_gains",
     "write_benchmark",
+    "write_results",
 ]

@@ -1,4 +1,4 @@
-"""Running a function in a process of its own, so that its peak of memory is its own."""
+"""Running functions in a process of their own, so that its peak of memory is its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import multiprocessing
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 from hostcast.errors import HostcastError
 
-__all__ = ["in_fresh_process"]
+__all__ = ["OwnProcess", "in_fresh_process"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -18,7 +18,12 @@ Result = TypeVar("Result")
 # A spawned process would import torch and its company anew, seconds each time. The fork server imports
 # them once; what it forks for each run has them, and no trace of any run before. Being a fresh interpreter
 # that only imports, it has neither torch's threads nor a CUDA context, which don't survive a fork.
-_PRELOADED = ["hostcast.benchmark.training", "tensorboard", "matplotlib.figure"]
+_PRELOADED = [
+    "hostcast.benchmark.gains.training",
+    "hostcast.benchmark.engines.bench",
+    "tensorboard",
+    "matplotlib.figure",
+]
 
 
 def in_fresh_process(function: Callable[[Argument], Result], argument: Argument, *, label: str) -> Result:
@@ -32,48 +37,90 @@ def in_fresh_process(function: Callable[[Argument], Result], argument: Argument,
         HostcastError: the function raised one, or the process was killed.
         RuntimeError: the function raised anything else; the message holds its traceback.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    receiver, sender = context.Pipe(duplex=False)
-    arguments = (sender, function, argument, multiprocessing.get_start_method())
-    # no daemon: it may have loading processes of its own
-    process = context.Process(target=_report, args=arguments, daemon=False)
-    process.start()
-    sender.close()
-    try:
-        kind, *content = receiver.recv()
-    except EOFError:
-        process.join()
-        raise HostcastError(
-            f"the benchmark's process for {label} ended without a result (exit code {process.exitcode})",
-            remedy="exit code -9 mostly means that memory ran out: lower benchmark.batch_size",
-        ) from None
-    except BaseException:
-        process.terminate()
-        raise
-    finally:
-        receiver.close()
-        process.join()
-    match kind:
-        case "problem":
-            problem, remedy = content
-            raise HostcastError(f"{label}: {problem}", remedy=remedy)
-        case "crash":
-            raise RuntimeError(f"{label} failed:\n{content[0]}")
-    result: Result = content[0]
-    return result
+    with OwnProcess(label) as process:
+        result: Result = process.run(function, argument)
+        return result
 
 
-def _report(
-    sender: Connection, function: Callable[[Argument], Result], argument: Argument, start_method: str
-) -> None:
+class OwnProcess:
+    """A process that does what it is asked to, one thing after the other; for use in a `with`.
+
+    Args:
+        label: what it is for, in messages.
+    """
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(_PRELOADED)
+        self._line, theirs = context.Pipe()
+        # no daemon: it may have loading processes of its own
+        arguments = (theirs, multiprocessing.get_start_method())
+        self._process = context.Process(target=_serve, args=arguments, daemon=False)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._process.terminate()
+        self._line.close()
+        self._process.join()
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function(*arguments)`, computed there; see `in_fresh_process` for what is raised."""
+        return self._answer("run", function, arguments)
+
+    def hold(self, make: Callable[..., Any], *arguments: Any) -> None:
+        """Let the process keep `make(*arguments)`, whose methods `ask` then calls."""
+        self._answer("hold", make, arguments)
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """What a method of the object that is held returns."""
+        return self._answer("ask", method, arguments)
+
+    def _answer(self, verb: str, what: Callable[..., Any] | str, arguments: tuple[Any, ...]) -> Any:
+        try:
+            self._line.send((verb, what, arguments))
+            kind, *content = self._line.recv()
+        except (EOFError, ConnectionError):
+            self._process.join()
+            raise HostcastError(
+                f"the benchmark's process for {self.label} ended without a result "
+                f"(exit code {self._process.exitcode})",
+                remedy="exit code -9 mostly means that memory ran out: lower benchmark.batch_size, or leave "
+                "the large shapes out with benchmark.only",
+            ) from None
+        match kind:
+            case "problem":
+                problem, remedy = content
+                raise HostcastError(f"{self.label}: {problem}", remedy=remedy)
+            case "crash":
+                raise RuntimeError(f"{self.label} failed:\n{content[0]}")
+        return content[0]
+
+
+def _serve(line: Connection, start_method: str) -> None:
     # or the loading processes would come from the fork server too, unlike those of a training
     multiprocessing.set_start_method(start_method, force=True)
-    try:
-        sender.send(("result", function(argument)))
-    except HostcastError as error:
-        sender.send(("problem", error.problem, error.remedy))
-    except Exception:  # whatever it is, it is raised again in the parent
-        sender.send(("crash", traceback.format_exc()))
-    finally:
-        sender.close()
+    held: Any = None
+    while True:
+        try:
+            verb, what, arguments = line.recv()
+        except EOFError:
+            return
+        try:
+            match verb:
+                case "run":
+                    line.send(("result", what(*arguments)))
+                case "hold":
+                    held = what(*arguments)
+                    line.send(("result", None))
+                case _:
+                    line.send(("result", getattr(held, what)(*arguments)))
+        except HostcastError as error:
+            line.send(("problem", error.problem, error.remedy))
+        except Exception:  # whatever it is, it is raised again in the parent
+            line.send(("crash", traceback.format_exc()))

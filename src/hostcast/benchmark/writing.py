@@ -1,49 +1,59 @@
-"""Writing a benchmark: metrics, runs and the table to read."""
+"""Writing a benchmark: metrics, runs, the page to read and the picture."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from hostcast.benchmark.comparison import spread_of
-from hostcast.benchmark.configurations import MATRIX
-from hostcast.benchmark.report import render_benchmark
-from hostcast.benchmark.run import BenchmarkResult
+import pandas as pd
+
+from hostcast.benchmark.engines import (
+    EngineRuns,
+    draw_ratios,
+    engine_metrics,
+    render_engines,
+    results_document,
+)
+from hostcast.benchmark.gains import GainsResult, gains_metrics, render_gains
 from hostcast.files import write_json, write_text
-from hostcast.paths import BENCHMARK_METRICS, BENCHMARK_RUNS, BENCHMARK_TABLE
+from hostcast.paths import BENCHMARK_METRICS, BENCHMARK_RATIOS, BENCHMARK_RUNS, BENCHMARK_TABLE
 
-__all__ = ["headline", "write_benchmark"]
+__all__ = ["write_benchmark", "write_results"]
 
 
 def write_benchmark(
-    result: BenchmarkResult,
+    engines: EngineRuns,
+    gains: GainsResult,
     *,
     metrics: Path = BENCHMARK_METRICS,
     runs: Path = BENCHMARK_RUNS,
     table: Path = BENCHMARK_TABLE,
+    ratios: Path = BENCHMARK_RATIOS,
 ) -> None:
     """Write everything the stage `benchmark` makes.
 
     Args:
-        result: what to write.
-        metrics: JSON file of a handful of numbers.
-        runs: CSV file, one row per timed run.
+        engines: the engines side by side.
+        gains: the founding document's improvements.
+        metrics: JSON file of the medians.
+        runs: CSV file, one row per run of either; what only the other has stays empty.
         table: the Markdown page.
+        ratios: the picture, SVG.
     """
-    write_text(runs, result.runs.to_csv(index=False, lineterminator="\n"))
-    write_text(table, render_benchmark(result))
-    write_json(metrics, headline(result))
+    both = pd.concat([engines.runs.assign(part="engines"), gains.runs.assign(part="gains")])
+    both.insert(0, "part", both.pop("part"))
+    write_text(runs, both.to_csv(index=False, lineterminator="\n"))
+    write_text(table, f"# Benchmark\n\n{render_engines(engines)}\n\n{render_gains(gains)}\n")
+    write_text(ratios, draw_ratios(engines))
+    write_json(metrics, {**gains_metrics(gains), **engine_metrics(engines)})
 
 
-def headline(result: BenchmarkResult) -> dict[str, Any]:
-    """The matrix in seconds per epoch (medians), and what everything together changed, as shares."""
-    seconds = result.runs.groupby("configuration")["epoch_seconds"]
-    combined = next(gain for gain in result.gains if gain.name == "all")
-    return {
-        "epoch_seconds": {name: round(spread_of(seconds.get_group(name)).median, 4) for name in MATRIX},
-        "all_against_baseline": {
-            "time": round(combined.time.median, 4),
-            "memory": round(combined.memory.median, 4),
-            "quality": round(combined.quality.median, 4),
-        },
-    }
+def write_results(engines: EngineRuns, path: Path) -> None:
+    """Write the engines' results to keep: JSON with every run, and a page and a picture of the same name.
+
+    Args:
+        engines: the engines side by side.
+        path: of the JSON file.
+    """
+    write_json(path, results_document(engines))
+    write_text(path.with_suffix(".md"), f"# Benchmark\n\n{render_engines(engines)}\n")
+    write_text(path.with_suffix(".svg"), draw_ratios(engines))

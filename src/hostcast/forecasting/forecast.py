@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +14,15 @@ import torch
 from lightning.fabric.utilities import move_data_to_device
 from tqdm import tqdm
 
+from hostcast.engines import Engine, Network
 from hostcast.features import FeatureTable
 from hostcast.forecasting.interpretation import Interpretation
 from hostcast.machine import loader_options, uses_gpu
 from hostcast.model import Model
 from hostcast.params import Params
+from hostcast.windows import Batch, InputSpec, QuantileForecast
 
-__all__ = ["Forecast", "forecast", "quantile_column"]
+__all__ = ["Forecast", "forecast", "forecast_values", "quantile_column"]
 
 
 @dataclass(frozen=True)
@@ -69,19 +73,14 @@ def forecast(
     loader = source.loader(cutoffs, batch_size=params.evaluate.batch_size, options=options)
     network = model.network.to(device).eval()
     interpretation = Interpretation(spec)
-    chunks: list[npt.NDArray[np.float64]] = []
-    with (
-        torch.inference_mode(),
-        tqdm(total=len(cutoffs), unit="window", desc="forecasting", disable=not progress) as bar,
-    ):
-        for raw in loader:
-            batch = engine.unpack(move_data_to_device(raw, device), spec)
-            out = network(batch)
-            chunks.append(out.in_units(batch).double().cpu().numpy())
+    with tqdm(total=len(cutoffs), unit="window", desc="forecasting", disable=not progress) as bar:
+
+        def note(batch: Batch, out: QuantileForecast) -> None:
             interpretation.add(out)
             bar.update(batch.size)
+
+        values = forecast_values(network, engine, spec, loader, device=device, note=note)
     network.cpu()
-    values = np.concatenate(chunks)  # (windows, horizon, targets, levels)
     for place, target in enumerate(spec.targets):
         low, high = params.prepare.ranges.get(target, (None, None))
         np.clip(values[:, :, place], low, high, out=values[:, :, place])
@@ -90,6 +89,36 @@ def forecast(
         interpretation.importance(),
         interpretation.attention(),
     )
+
+
+def forecast_values(
+    network: Network,
+    engine: Engine,
+    spec: InputSpec,
+    loader: Iterable[Any],
+    *,
+    device: torch.device,
+    note: Callable[[Batch, QuantileForecast], None] | None = None,
+) -> npt.NDArray[np.float64]:
+    """Quantiles of all windows of a loader, (windows, horizon, targets, levels), in the targets' units.
+
+    Args:
+        network: on the device, in evaluation mode.
+        engine: unpacks batches.
+        spec: inputs and scales.
+        loader: of the engine.
+        device: where to compute.
+        note: called with each batch and what came out of it.
+    """
+    chunks: list[npt.NDArray[np.float64]] = []
+    with torch.inference_mode():
+        for raw in loader:
+            batch = engine.unpack(move_data_to_device(raw, device), spec)
+            out = network(batch)
+            chunks.append(out.in_units(batch).double().cpu().numpy())
+            if note is not None:
+                note(batch, out)
+    return np.concatenate(chunks)
 
 
 def _table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -247,6 +247,16 @@ class EvaluateParams(Section):
 
 
 class BenchmarkParams(Section):
+    suite: Literal["quick", "full"]
+    device: Literal["auto", "cpu", "cuda"]
+    only: list[Name]
+    engine_repeats: Literal["auto"] | PositiveInt
+    seconds: Literal["auto"] | Annotated[float, Field(gt=0)]
+    time_limit: Annotated[float, Field(gt=0)] | None
+    quality_data: list[Name]
+    quality_repeats: PositiveInt
+    reference_recipe: dict[str, Any]
+    fused_recipe: dict[str, Any]
     repeats: PositiveInt
     batches: PositiveInt
     validation_batches: PositiveInt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,8 @@ def train(
     params: Params,
     state: RunState,
     folders: TrainingFolders | None = None,
+    *,
+    callbacks: Sequence[Callback] = (),
 ) -> Trained:
     """Train a model, or go on with the very same training if it was interrupted.
 
@@ -97,6 +100,7 @@ def train(
         state: keeps resume points; the run is identified by its key. It is the caller's to finish, once
             the result is safe.
         folders: where logs go.
+        callbacks: more of Lightning's callbacks, for who looks on; the key knows nothing of them.
 
     Raises:
         HostcastError: the loss diverged, or a checkpoint could not be written.
@@ -130,7 +134,7 @@ def train(
         board = TensorBoardLogger(folders.logs, name="tft_training", version=facts["log_version"])
     checkpoints = TopCheckpoints(state.checkpoints, params.train)
     history = History(folders.live)
-    trainer = _trainer(params, state, checkpoints, history, board, loaders)
+    trainer = _trainer(params, state, checkpoints, history, board, loaders, callbacks)
     _begin_at(loaders.train, 0 if point is None else point.epoch)
     trainer.fit(
         module,
@@ -226,6 +230,7 @@ def _trainer(
     history: History,
     board: TensorBoardLogger | None,
     loaders: _Loaders,
+    more: Sequence[Callback],
 ) -> Trainer:
     lines = EpochLines(params.train.batch_size)
     callbacks: list[Callback] = [
@@ -241,6 +246,7 @@ def _trainer(
             check_on_train_epoch_end=True,
         ),
         checkpoints,
+        *more,
     ]
     bar = params.runtime.progress and sys.stderr.isatty()
     if bar:

@@ -23,8 +23,8 @@ WARM_UP_STEPS = 3
 def module_type(engine: Engine, params: Params) -> type[ForecastModule]:
     """The module that trains fastest: graphed where a whole step is the same work every time.
 
-    Not so with fp16, whose scaler skips steps, with one_cycle, which changes the optimiser's momentum, nor where
-    gradients are accumulated.
+    Not so with fp16, whose scaler skips steps, with one_cycle, which changes the optimiser's momentum, nor
+    where gradients are accumulated.
     """
     train = params.train
     same = (
@@ -36,10 +36,10 @@ def module_type(engine: Engine, params: Params) -> type[ForecastModule]:
 
 
 class GraphedForecastModule(ForecastModule):
-    """Replays forward pass, backward pass, clipping and optimiser step from a graph captured at the first batch.
+    """Replays forward pass, backward pass, clipping and optimiser step from a graph.
 
-    The graph computes what `ForecastModule` does under Lightning's automatic optimisation; the hooks that would
-    do it again do nothing. A batch of another shape (a shorter history in it) takes the ordinary way.
+    It is captured at the first batch, and computes what `ForecastModule` does under Lightning's automatic
+    optimisation; the hooks that would do it again do nothing. A batch of another shape (a shorter history in it) takes the ordinary way.
     """
 
     _graph: torch.cuda.CUDAGraph | None = None

@@ -20,7 +20,8 @@ class Layers:
     """C kernels on the CPU; torch operations on a GPU and where there is no C compiler.
 
     Args:
-        compiled: let torch.compile fuse the torch operations of training. It takes a minute before the first step.
+        compiled: let torch.compile fuse the torch operations of training, which takes a minute before
+            the first step.
     """
 
     def __init__(self, *, compiled: bool = False) -> None:
@@ -44,8 +45,8 @@ class Layers:
             dropout: rate; 0 outside training.
 
         Returns:
-            (windows, steps, width), and the weights, (windows, steps, variables), which carry no gradient where
-            the C kernel computes them.
+            (windows, steps, width), and the weights, (windows, steps, variables), which carry no gradient
+            where the C kernel computes them.
         """
         native = _native(x)
         if native is None:

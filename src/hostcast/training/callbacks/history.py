@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dvclive.live import Live
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hostcast.training.module import TARGET_LOSS, ForecastModule
+
+if TYPE_CHECKING:
+    from dvclive.live import Live
 
 __all__ = ["History"]
 
@@ -40,6 +42,9 @@ class History(Callback):
         """Open dvclive and repeat what an interrupted run had logged."""
         if self.folder is None:
             return
+        # only who writes there needs it
+        from dvclive.live import Live
+
         self._live = Live(
             dir=str(self.folder), dvcyaml=None, save_dvc_exp=False, report=None, monitor_system=False
         )

@@ -7,14 +7,14 @@ import math
 import pytest
 from benchmark_data import made_up_runs, tiny_params
 
-from hostcast.benchmark.comparison import Change, chance_of_a_false_finding
-from hostcast.benchmark.configurations import BASELINE, EPOCHS, MATRIX, configurations
-from hostcast.benchmark.report import render_benchmark
-from hostcast.benchmark.run import BenchmarkResult, summarize
+from hostcast.benchmark.gains.comparison import Change, chance_of_a_false_finding
+from hostcast.benchmark.gains.configurations import BASELINE, EPOCHS, MATRIX, configurations
+from hostcast.benchmark.gains.report import render_gains
+from hostcast.benchmark.gains.run import GainsResult, summarize
 from hostcast.errors import HostcastError
 
 
-def summary(repeats: int = 3, **losses: float) -> BenchmarkResult:
+def summary(repeats: int = 3, **losses: float) -> GainsResult:
     return summarize(
         made_up_runs(repeats, **losses), configurations(), 192, tiny_params(benchmark={"repeats": repeats})
     )
@@ -31,8 +31,8 @@ def test_a_loss_that_differs_by_one_bit_is_an_error(name):
 
 
 def test_a_mixed_precision_loss_out_of_tolerance_is_flagged():
-    assert "passed (largest deviation" in render_benchmark(summary())
-    assert "**FAILED**" in render_benchmark(summary(mixed_precision=0.5))
+    assert "passed (largest deviation" in render_gains(summary())
+    assert "**FAILED**" in render_gains(summary(mixed_precision=0.5))
 
 
 def test_changes_are_taken_within_each_repeat():
@@ -68,7 +68,7 @@ def test_quality_is_positive_when_the_loss_falls():
 
 
 def test_the_page_names_the_matrix_every_claim_and_what_was_measured():
-    page = render_benchmark(summary())
+    page = render_gains(summary())
 
     assert "baseline, workers, mixed_precision, all" in page
     for name in MATRIX:
@@ -82,21 +82,21 @@ def test_the_page_names_the_matrix_every_claim_and_what_was_measured():
 
 
 def test_the_page_calls_noise_noise_and_an_equal_loss_equal():
-    page = render_benchmark(summary())
+    page = render_gains(summary())
 
     assert "not distinguishable from noise" in page
     assert "0 %, to the last bit" in page
 
 
 def test_the_page_says_how_little_its_quality_means():
-    page = render_benchmark(summary())
+    page = render_gains(summary())
 
     steps = EPOCHS * tiny_params().benchmark.batches
     assert f"Quality after {steps} training steps says little" in page
 
 
 def test_a_single_repeat_makes_no_finding():
-    page = render_benchmark(summary(repeats=1))
+    page = render_gains(summary(repeats=1))
 
     assert "a single run has no spread" in page
     assert chance_of_a_false_finding(1) == 1.0
@@ -107,7 +107,7 @@ def test_a_gpu_is_judged_by_its_own_memory():
     result = summarize(runs, configurations(), 192, tiny_params())
 
     assert result.memory == "peak_gpu_memory_mib"
-    assert "Peak GPU memory, MiB" in render_benchmark(result)
+    assert "Peak GPU memory, MiB" in render_gains(result)
 
 
 def test_each_change_switches_one_thing_and_all_switches_everything():

@@ -1,4 +1,4 @@
-"""Medians, spreads and changes against the baseline."""
+"""Changes against the baseline."""
 
 from __future__ import annotations
 
@@ -7,18 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from hostcast.benchmark.configurations import BASELINE, Claim, Configuration
+from hostcast.benchmark.gains.configurations import BASELINE, Claim, Configuration
+from hostcast.benchmark.spread import Spread, spread_of
 
-__all__ = ["Change", "Gain", "Spread", "chance_of_a_false_finding", "gains", "spread_of"]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Median, smallest and largest of the repeats."""
-
-    median: float
-    low: float
-    high: float
+__all__ = ["Change", "Gain", "chance_of_a_false_finding", "gains"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +51,6 @@ class Gain:
     time: Change
     memory: Change
     quality: Change
-
-
-def spread_of(values: pd.Series) -> Spread:
-    """Median and range."""
-    return Spread(float(values.median()), float(values.min()), float(values.max()))
 
 
 def gains(runs: pd.DataFrame, configurations: Sequence[Configuration], *, memory: str) -> list[Gain]:

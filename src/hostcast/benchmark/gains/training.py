@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +13,10 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from hostcast.benchmark.configurations import EPOCHS, Configuration
-from hostcast.benchmark.stopwatch import BatchClock, Stopwatch
-from hostcast.benchmark.workload import Workload
+from hostcast.benchmark.gains.configurations import EPOCHS, Configuration
+from hostcast.benchmark.gains.stopwatch import BatchClock, Stopwatch
+from hostcast.benchmark.gains.workload import Workload
+from hostcast.benchmark.quiet import quieten
 from hostcast.engines import Architecture, LoaderOptions, get_engine
 from hostcast.features import FeatureTable
 from hostcast.machine import loader_options, uses_gpu
@@ -99,7 +98,7 @@ def run_job(job: Job) -> Run:
     Raises:
         HostcastError: the loss diverged, a GPU is asked for and there is none, or the disk is full.
     """
-    _quieten()
+    quieten()
     torch.set_num_threads(job.threads)
     gpu = uses_gpu(job.params.runtime)
     seed = (job.params.base.random_seed + job.repeat) % 2**32
@@ -177,13 +176,3 @@ def _trainer(
         enable_checkpointing=switched.checkpointing,
         enable_progress_bar=False,
     )
-
-
-def _quieten() -> None:
-    # two dozen runs would each greet and say goodbye; what goes wrong is still raised
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
-    # pandas hands out read-only arrays; pytorch-forecasting writes to none
-    warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-    warnings.filterwarnings("ignore", module="torch.utils.data")

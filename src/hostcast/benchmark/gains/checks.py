@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from hostcast.benchmark.configurations import BASELINE, Configuration
+from hostcast.benchmark.gains.configurations import BASELINE, Configuration
 from hostcast.errors import HostcastError
 
 __all__ = ["MIXED_PRECISION_TOLERANCE", "check_same_loss", "precision_deviation"]

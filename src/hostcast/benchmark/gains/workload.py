@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from hostcast.benchmark.configurations import EPOCHS
+from hostcast.benchmark.gains.configurations import EPOCHS
 from hostcast.params import Params
 from hostcast.splitting import Split
 

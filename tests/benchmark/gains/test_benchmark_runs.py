@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hostcast.benchmark import MATRIX, configurations, write_benchmark
+from hostcast.benchmark import write_benchmark
+from hostcast.benchmark.gains import MATRIX, configurations
 from hostcast.files import read_json
 
 pytestmark = pytest.mark.slow

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from typing import Any
 
-import psutil
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-__all__ = ["BatchClock", "Stopwatch"]
+from hostcast.benchmark.memory import MIB, peak_resident_mib, workers_own_mib
 
-MIB = 2**20
+__all__ = ["BatchClock", "Stopwatch"]
 
 
 class Stopwatch(Callback):
@@ -46,7 +43,7 @@ class Stopwatch(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the clock, then look at the memory while the workers are still alive."""
         self.seconds = _now(pl_module) - self._start
-        self.peak_memory_mib = _peak_resident_mib() + _workers_own_mib()
+        self.peak_memory_mib = peak_resident_mib() + workers_own_mib()
         if pl_module.device.type == "cuda":
             self.peak_gpu_memory_mib = torch.cuda.max_memory_allocated() / MIB
 
@@ -89,20 +86,3 @@ def _now(module: LightningModule) -> float:
     if module.device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
-
-
-def _peak_resident_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # bytes on macOS, KiB elsewhere
-    return peak / MIB if sys.platform == "darwin" else peak / 1024
-
-
-def _workers_own_mib() -> float:
-    own = 0
-    for process in psutil.Process().children(recursive=True):
-        try:
-            # what is shared with this process is counted there already
-            own += process.memory_full_info().uss
-        except psutil.NoSuchProcess:
-            continue
-    return own / MIB

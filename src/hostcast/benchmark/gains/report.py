@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
-from hostcast.benchmark.checks import MIXED_PRECISION_TOLERANCE
-from hostcast.benchmark.comparison import Change, chance_of_a_false_finding, spread_of
-from hostcast.benchmark.configurations import BASELINE, EPOCHS, MATRIX
-from hostcast.benchmark.run import BenchmarkResult
-from hostcast.benchmark.workload import SERVERS
+from hostcast.benchmark.gains.checks import MIXED_PRECISION_TOLERANCE
+from hostcast.benchmark.gains.comparison import Change, chance_of_a_false_finding
+from hostcast.benchmark.gains.configurations import BASELINE, EPOCHS, MATRIX
+from hostcast.benchmark.gains.run import GainsResult
+from hostcast.benchmark.gains.workload import SERVERS
+from hostcast.benchmark.markdown import bullets, table
+from hostcast.benchmark.spread import spread_of
 
-__all__ = ["render_benchmark"]
+__all__ = ["render_gains"]
 
 
-def render_benchmark(result: BenchmarkResult) -> str:
-    """A Markdown page: the matrix, the single improvements, the claims beside what was measured, the checks,
-    and how it was done."""
+def render_gains(result: GainsResult) -> str:
+    """Markdown: the matrix, the single improvements, the claims beside what was measured, the checks, and how
+    it was done."""
     others = [one.name for one in result.configurations if one.name not in MATRIX]
     sections = [
-        "# Benchmark",
+        "## The founding document's improvements",
         _introduction(result),
-        "## The matrix: baseline, workers, mixed_precision, all",
+        "### The matrix: baseline, workers, mixed_precision, all",
         _measured(result, MATRIX),
-        "## The other improvements, each alone",
+        "### The other improvements, each alone",
         _measured(result, [BASELINE, *others]),
         _legend(result),
-        "## Expected and measured gains",
+        "### Expected and measured gains",
         _claims(result),
         _reading(result),
-        "## Checks",
+        "### Checks",
         _checks(result),
-        "## How it was measured",
+        "### How it was measured",
         _method(result),
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(sections)
 
 
-def _introduction(result: BenchmarkResult) -> str:
+def _introduction(result: GainsResult) -> str:
     runs = result.runs
     return (
         f"{len(runs)} runs on {' and '.join(runs['device'].unique())} "
@@ -50,7 +52,7 @@ def _introduction(result: BenchmarkResult) -> str:
     )
 
 
-def _measured(result: BenchmarkResult, names: Sequence[str]) -> str:
+def _measured(result: GainsResult, names: Sequence[str]) -> str:
     gpu = result.memory == "peak_gpu_memory_mib"
     columns: list[tuple[str, str, Callable[[float], str]]] = [
         ("Training, windows/s", "windows_per_second", lambda value: f"{value:,.0f}"),
@@ -67,10 +69,10 @@ def _measured(result: BenchmarkResult, names: Sequence[str]) -> str:
             spread = spread_of(runs[column])
             cells.append(f"{show(spread.median)} ({show(spread.low)} to {show(spread.high)})")
         rows.append([f"`{name}`", *cells])
-    return _table(["Configuration", *(title for title, _, _ in columns)], rows)
+    return table(["Configuration", *(title for title, _, _ in columns)], rows)
 
 
-def _legend(result: BenchmarkResult) -> str:
+def _legend(result: GainsResult) -> str:
     return (
         f"Median of {result.params.benchmark.repeats} runs (smallest to largest). An epoch is training and "
         "validation with logs and checkpoints; windows/s counts the training batches alone. Peak memory is "
@@ -80,7 +82,7 @@ def _legend(result: BenchmarkResult) -> str:
     )
 
 
-def _claims(result: BenchmarkResult) -> str:
+def _claims(result: GainsResult) -> str:
     rows = []
     for gain in result.gains:
         row = [f"{gain.claim.title} (`{gain.name}`)"]
@@ -94,7 +96,7 @@ def _claims(result: BenchmarkResult) -> str:
     titles = ["Improvement"]
     for subject in ("Time", "Memory", "Quality"):
         titles += [f"{subject}, expected", f"{subject}, measured"]
-    return _table(titles, rows)
+    return table(titles, rows)
 
 
 def _finding(change: Change) -> str:
@@ -110,7 +112,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:+.1f} %"
 
 
-def _reading(result: BenchmarkResult) -> str:
+def _reading(result: GainsResult) -> str:
     budget, repeats = result.params.benchmark, result.params.benchmark.repeats
     here = budget.batches * budget.batch_size
     lines = [
@@ -126,15 +128,15 @@ def _reading(result: BenchmarkResult) -> str:
         f"An epoch has just {here:,} training windows here. Checkpoints and TensorBoard's images cost the "
         "same for each epoch, however long it is: they weigh more here than in a real training.",
     ]
-    return _bullets(lines)
+    return bullets(lines)
 
 
-def _checks(result: BenchmarkResult) -> str:
+def _checks(result: GainsResult) -> str:
     same = ", ".join(f"`{one.name}`" for one in result.configurations if one.same_loss)
     deviation = result.mixed_precision_deviation
     within = deviation <= MIXED_PRECISION_TOLERANCE
     verdict = "passed" if within else "**FAILED**: don't trust this precision with this model"
-    return _bullets(
+    return bullets(
         [
             f"{same}: validation loss bit-identical to the baseline's in every repeat: passed (the benchmark "
             "stops if it is not).",
@@ -145,10 +147,10 @@ def _checks(result: BenchmarkResult) -> str:
     )
 
 
-def _method(result: BenchmarkResult) -> str:
+def _method(result: GainsResult) -> str:
     params = result.params
     budget, repeats = params.benchmark, params.benchmark.repeats
-    return _bullets(
+    return bullets(
         [
             f"Each run trains a fresh network for {EPOCHS} epochs of {budget.batches} batches of "
             f"{budget.batch_size} windows with the `{params.train.engine}` engine, in a process of its own. "
@@ -166,12 +168,3 @@ def _method(result: BenchmarkResult) -> str:
             f"{', '.join(params.base.target_metrics)}; without it the others stay inputs.",
         ]
     )
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

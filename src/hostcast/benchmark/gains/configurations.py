@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hostcast.params import Params, TrainParams
+from hostcast.benchmark.recipe import own_training
+from hostcast.params import Params
 
 __all__ = ["BASELINE", "EPOCHS", "MATRIX", "Claim", "Configuration", "configurations"]
 
@@ -65,32 +66,15 @@ class Configuration:
             gpu: whether batches go to a GPU, and so may be page-locked.
         """
         budget = params.benchmark
-        # spelled out, so that a changed train.* neither reruns the benchmark nor changes what it compares
-        train = TrainParams(
-            compile=False,
+        train = own_training(
             engine=params.train.engine,
             precision=budget.precision if self.mixed_precision else "32-true",
             epochs=EPOCHS,
             batch_size=budget.batch_size,
             windows_per_epoch=budget.batches * budget.batch_size,
             validation_windows=budget.validation_batches * budget.batch_size,
-            learning_rate=0.01,
-            # a plateau that is never reached is a constant rate
             lr_schedule="cosine" if self.lr_scheduling else "plateau",
-            reduce_on_plateau_patience=EPOCHS,
-            lr_warmup=0.1,
-            lr_finder=False,
-            weight_decay=0.0,
-            gradient_accumulation=1,
-            gradient_clip_val=0.1,
-            early_stopping_patience=EPOCHS,
-            save_top_k_checkpoints=3,
-            checkpoint_every_n_epochs=1,
-            val_check_interval=1.0,
-            log_every_n_steps=50,
             tensorboard_enabled=self.tensorboard,
-            # the first target's loss has to be the same quantity whatever else is forecast
-            target_weights={},
         )
         runtime = params.runtime.model_copy(
             update={

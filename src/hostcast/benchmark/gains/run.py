@@ -13,29 +13,29 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from hostcast.benchmark.checks import check_same_loss, precision_deviation
-from hostcast.benchmark.comparison import Gain, gains
-from hostcast.benchmark.configurations import Configuration, configurations
+from hostcast.benchmark.gains.checks import check_same_loss, precision_deviation
+from hostcast.benchmark.gains.comparison import Gain, gains
+from hostcast.benchmark.gains.configurations import Configuration, configurations
+from hostcast.benchmark.gains.training import Job, Run, run_job
+from hostcast.benchmark.gains.workload import Workload, make_workload
 from hostcast.benchmark.isolation import in_fresh_process
-from hostcast.benchmark.training import Job, Run, run_job
-from hostcast.benchmark.workload import Workload, make_workload
 from hostcast.features import FeatureTable, Roles
 from hostcast.params import Params
 from hostcast.splitting import Split
 from hostcast.state import state_folder
 from hostcast.windows import InputSpec, fit_inputs
 
-__all__ = ["BenchmarkResult", "inputs_of", "run_benchmark", "summarize"]
+__all__ = ["GainsResult", "inputs_of", "run_gains", "summarize"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class BenchmarkResult:
+class GainsResult:
     """Every run, and what they come to.
 
     Attributes:
-        runs: one row per run in the order they ran, columns as `hostcast.benchmark.training.Run`.
+        runs: one row per run in the order they ran, columns as `hostcast.benchmark.gains.training.Run`.
         configurations: what was compared.
         gains: the changes against the baseline beside the founding document's claims.
         memory: the column of `runs` that the claims on memory are held against.
@@ -55,9 +55,9 @@ class BenchmarkResult:
     params: Params
 
 
-def run_benchmark(
+def run_gains(
     features: FeatureTable, roles: Roles, split: Split, params: Params, *, progress: bool
-) -> BenchmarkResult:
+) -> GainsResult:
     """Measure what the founding document's improvements change, against its own baseline.
 
     All configurations of a repeat share seed and windows; the seed moves on from repeat to repeat, so the
@@ -97,11 +97,11 @@ def run_benchmark(
 
 def summarize(
     runs: pd.DataFrame, compared: list[Configuration], validation_windows: int, params: Params
-) -> BenchmarkResult:
-    """Check the runs and compare them; see `run_benchmark` for what is raised."""
+) -> GainsResult:
+    """Check the runs and compare them; see `run_gains` for what is raised."""
     check_same_loss(runs, compared)
     memory = "peak_memory_mib" if (runs["device"] == "cpu").all() else "peak_gpu_memory_mib"
-    return BenchmarkResult(
+    return GainsResult(
         runs=runs,
         configurations=compared,
         gains=gains(runs, compared, memory=memory),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmark_data import tiny_data, tiny_params
 
-from hostcast.benchmark.run import inputs_of
-from hostcast.benchmark.workload import make_workload
+from hostcast.benchmark.gains.run import inputs_of
+from hostcast.benchmark.gains.workload import make_workload
 from hostcast.features import FeatureTable, Roles
 
 

@@ -1,0 +1,186 @@
+"""Speed that changes the result is no gain: both engines must compute the same from the same weights."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.utilities import move_data_to_device
+from torch import Tensor
+
+from hostcast.benchmark.engines.data import Data, open_data
+from hostcast.benchmark.engines.shapes import Device, Shape, params_of
+from hostcast.benchmark.quiet import quieten
+from hostcast.engines import Architecture, Engine, LoaderOptions, Network, get_engine
+from hostcast.errors import HostcastError
+from hostcast.params import Params
+from hostcast.training.module import ForecastModule
+from hostcast.training.seeds import seed_everything
+from hostcast.windows import Batch, InputSpec, fit_inputs
+
+__all__ = ["TOLERANCES", "Agreement", "Comparison", "compare_engines", "require_agreement"]
+
+# largest difference, relative to the largest value of the reference
+TOLERANCES = {
+    "batches": 1e-6,
+    "trained_quantiles": 1e-4,
+    "forecast_quantiles": 1e-4,
+    "loss": 1e-4,
+    "gradients": 1e-3,
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What to compare; it travels to a process of its own.
+
+    Attributes:
+        engines: names of the two engines, the one to agree with first.
+        shape: sizes of data and model.
+        folder: where the shape's data was written.
+        params: the project's params.
+        device: what to run on.
+        threads: torch's compute threads.
+        windows: number of windows in the batch.
+    """
+
+    engines: tuple[str, str]
+    shape: Shape
+    folder: Path
+    params: Params
+    device: Device
+    threads: int
+    windows: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """By how much two engines differ on one batch, in fp32: largest difference / largest value.
+
+    Attributes:
+        shape, device, windows: what was compared.
+        batches: of targets, their flags and their scales.
+        trained_quantiles: as computed in training, without dropout.
+        forecast_quantiles: as computed in forecasting.
+        loss: of the training loss.
+        gradients: of the loss by all weights.
+    """
+
+    shape: str
+    device: str
+    windows: int
+    batches: float
+    trained_quantiles: float
+    forecast_quantiles: float
+    loss: float
+    gradients: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return asdict(self)
+
+
+def require_agreement(agreement: Agreement) -> None:
+    """Hold the differences to `TOLERANCES`.
+
+    Raises:
+        HostcastError: one is too large, or no number.
+    """
+    for name, tolerance in TOLERANCES.items():
+        difference = getattr(agreement, name)
+        # a comparison with NaN is never true
+        if not difference <= tolerance:
+            raise HostcastError(
+                f"the engines disagree at {agreement.shape} on {agreement.device}: {name.replace('_', ' ')} "
+                f"differ by {difference:.2g} of the largest value, {tolerance:g} is allowed",
+                remedy="speeds mean nothing until both compute the same: report this as a bug, with "
+                "params.yaml and the versions of torch and pytorch-forecasting",
+            )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    batch: Batch
+    trained: Tensor
+    forecast: Tensor
+    loss: Tensor
+    gradients: Tensor
+
+
+def compare_engines(comparison: Comparison) -> Agreement:
+    """Give both engines the same weights and the same windows, and compare what comes out."""
+    quieten()
+    warnings.filterwarnings("ignore", message="You are trying to `self.log()`")
+    torch.set_num_threads(comparison.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    seed_everything(comparison.params.base.random_seed)
+    data = open_data(comparison.folder)
+    first, second = comparison.engines
+    params = params_of(comparison.shape, comparison.params, engine=first, device=comparison.device)
+    spec = fit_inputs(data.features, data.roles, data.split, params)
+    # dropout draws other numbers in each engine
+    architecture = replace(Architecture.of(params.model), dropout=0.0)
+    weights = get_engine(first).network(spec, architecture).state_dict()
+    expected, actual = (
+        _computed(get_engine(name), data, spec, architecture, weights, comparison, params)
+        for name in (first, second)
+    )
+    pairs = [
+        (getattr(actual.batch, name), getattr(expected.batch, name))
+        for name in ("target", "observed", "center", "spread")
+    ]
+    return Agreement(
+        shape=comparison.shape.name,
+        device=comparison.device,
+        windows=expected.batch.size,
+        batches=max(_difference(one, other) for one, other in pairs),
+        trained_quantiles=_difference(actual.trained, expected.trained),
+        forecast_quantiles=_difference(actual.forecast, expected.forecast),
+        loss=_difference(actual.loss, expected.loss),
+        gradients=_difference(actual.gradients, expected.gradients),
+    )
+
+
+def _computed(
+    engine: Engine,
+    data: Data,
+    spec: InputSpec,
+    architecture: Architecture,
+    weights: dict[str, Tensor],
+    comparison: Comparison,
+    params: Params,
+) -> _Outcome:
+    cutoffs = data.split.cutoffs("validation")
+    shown = cutoffs.iloc[:: max(1, len(cutoffs) // comparison.windows)].head(comparison.windows)
+    loader = engine.source(data.features, spec).loader(
+        shown, batch_size=comparison.windows, options=LoaderOptions()
+    )
+    raw = move_data_to_device(next(iter(loader)), torch.device(comparison.device))
+    network: Network = engine.network(spec, architecture)
+    network.load_state_dict(weights)
+    network = network.to(comparison.device).train()
+    module = ForecastModule(network, engine, spec, params.train, params.train.learning_rate)
+    module = module.to(comparison.device)
+    batch = engine.unpack(raw, spec)
+    trained = network(batch).quantiles.detach()
+    loss = module.training_step(raw, 0)
+    torch.autograd.backward(loss)
+    gradients = torch.cat(
+        [
+            (torch.zeros_like(weight) if weight.grad is None else weight.grad).flatten()
+            for _, weight in sorted(network.named_parameters())
+        ]
+    )
+    with torch.inference_mode():
+        forecast = network.eval()(batch).quantiles
+    return _Outcome(batch, trained, forecast, loss.detach(), gradients)
+
+
+def _difference(actual: Tensor, expected: Tensor) -> float:
+    if actual.shape != expected.shape:
+        return float("inf")
+    largest = expected.double().abs().max().clamp(min=1e-12)
+    return float((actual.double() - expected.double()).abs().max() / largest)

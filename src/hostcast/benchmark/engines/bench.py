@@ -1,0 +1,244 @@
+"""One engine at one shape: set up once, measured whenever asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from lightning.fabric.utilities import move_data_to_device
+
+from hostcast.benchmark.engines.data import FORECAST_FEATURES, forecast_cutoffs, open_data
+from hostcast.benchmark.engines.pace import Pace, PaceClock
+from hostcast.benchmark.engines.shapes import STEPS, Device, Shape, params_of
+from hostcast.benchmark.memory import MIB, forget_peak, peak_resident_mib, workers_own_mib
+from hostcast.benchmark.quiet import quieten
+from hostcast.engines import Architecture, Engine, LoaderOptions, get_engine
+from hostcast.features import FeatureTable
+from hostcast.forecasting import forecast_values
+from hostcast.params import Params
+from hostcast.training.callbacks import EpochSeeds
+from hostcast.training.module import ForecastModule
+from hostcast.training.seeds import seed_everything
+from hostcast.training.trainer import make_trainer
+from hostcast.windows import Batch, fit_inputs
+
+__all__ = ["Bench", "Job", "Reading"]
+
+# batches that the training step is measured on, in turn
+LOADED = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a bench is made of; it travels to a process of its own.
+
+    Attributes:
+        engine: name of the engine.
+        shape: sizes of data and model.
+        folder: where the shape's data was written.
+        params: the project's params.
+        device: what to run on.
+        threads: torch's compute threads.
+        seconds: how long to count in each measurement.
+    """
+
+    engine: str
+    shape: Shape
+    folder: Path
+    params: Params
+    device: Device
+    threads: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one measurement came to.
+
+    Attributes:
+        workers: loading processes.
+        windows_per_second: once warm.
+        windows, seconds: what was counted.
+        warm_up_seconds: what went before.
+        setup_seconds: making the data set and the loader, not counted elsewhere.
+        peak_memory_mib: largest resident memory of the process meanwhile, and what its workers add to it.
+        peak_gpu_memory_mib: largest memory allocated on the GPU; None without one.
+    """
+
+    workers: int
+    windows_per_second: float
+    windows: int
+    seconds: float
+    warm_up_seconds: float
+    setup_seconds: float
+    peak_memory_mib: float
+    peak_gpu_memory_mib: float | None
+
+
+class Bench:
+    """Data, inputs and loaders of one engine.
+
+    Args:
+        job: what to set up.
+    """
+
+    def __init__(self, job: Job) -> None:
+        quieten()
+        torch.set_num_threads(job.threads)
+        self.job = job
+        self.params = params_of(job.shape, job.params, engine=job.engine, device=job.device)
+        self.engine: Engine = get_engine(job.engine)
+        start = time.perf_counter()
+        data = open_data(job.folder)
+        self.spec = fit_inputs(data.features, data.roles, data.split, self.params)
+        self._source = self.engine.source(data.features, self.spec)
+        self._cutoffs = data.split.cutoffs("train")
+        self._source_seconds = time.perf_counter() - start
+        # by number of workers: a loader, and the seconds it took to make
+        self._loaders: dict[int, tuple[Iterable[Any], float]] = {}
+        self._forecast_loaders: dict[int, tuple[Iterable[Any], float]] = {}
+
+    def loader(self, workers: int, seconds: float | None = None) -> Reading:
+        """Load batches and unpack them on the device; nothing is computed with them."""
+        loader, setup = self._train_loader(workers)
+        pace = self._pace(seconds, warm_batches=3 + 2 * workers, warm_seconds=0.2)
+        for raw in loader:
+            pace.tick(self._unpacked(raw).size)
+            if pace.done:
+                break
+        return self._reading(pace, workers, setup)
+
+    def step(self, workers: int, seconds: float | None = None) -> Reading:
+        """Train on a few batches that stay on the device."""
+        loader, setup = self._train_loader(workers)
+        batches = [self._unpacked(raw) for raw, _ in zip(loader, range(LOADED), strict=False)]
+        engine = cast(Engine, _Loaded(self.engine, batches))
+        numbers = [place % len(batches) for place in range(STEPS)]
+        return self._fit(engine, numbers, self._pace(seconds, self._warm_steps(0)), workers, setup)
+
+    def train(self, workers: int, seconds: float | None = None) -> Reading:
+        """Train as `hostcast.training.train` does, from the loader to the optimiser."""
+        loader, setup = self._train_loader(workers)
+        pace = self._pace(seconds, self._warm_steps(workers))
+        return self._fit(self.engine, loader, pace, workers, setup)
+
+    def predict(self, workers: int, seconds: float | None = None) -> Reading:
+        """Forecast all servers of the forecast table, again and again."""
+        loader, setup = self._forecast_loader(workers)
+        network = self.engine.network(self.spec, Architecture.of(self.params.model))
+        network = network.to(self.job.device).eval()
+        count = self.job.shape.forecast_series
+        pace = self._pace(seconds, warm_batches=1, least=1)
+        while not pace.done:
+            forecast_values(network, self.engine, self.spec, loader, device=self.job.device)
+            pace.tick(count)
+        return self._reading(pace, workers, setup)
+
+    def weights(self) -> int:
+        """Number of the network's weights."""
+        network = self.engine.network(self.spec, Architecture.of(self.params.model))
+        return sum(weight.numel() for weight in network.parameters())
+
+    def keep_loaders(self, workers: set[int]) -> None:
+        """Forget all loaders with other numbers of workers, and end their workers."""
+        for loaders in (self._loaders, self._forecast_loaders):
+            for count in set(loaders) - workers:
+                del loaders[count]
+
+    def _fit(self, engine: Engine, loader: Iterable[Any], pace: Pace, workers: int, setup: float) -> Reading:
+        train, seed = self.params.train, self.params.base.random_seed
+        seed_everything(seed)
+        network = engine.network(self.spec, Architecture.of(self.params.model))
+        module = ForecastModule(network, engine, self.spec, train, train.learning_rate)
+        trainer = make_trainer(
+            self.params,
+            callbacks=[EpochSeeds(seed), PaceClock(pace, train.batch_size)],
+            logger=False,
+            max_epochs=train.epochs,
+            min_epochs=0,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+        )
+        trainer.fit(module, loader)
+        return self._reading(pace, workers, setup)
+
+    def _train_loader(self, workers: int) -> tuple[Iterable[Any], float]:
+        if workers not in self._loaders:
+            start = time.perf_counter()
+            loader = self._source.loader(
+                self._cutoffs,
+                batch_size=self.params.train.batch_size,
+                options=self._options(workers),
+                windows_per_epoch=self.params.train.windows_per_epoch,
+                seed=self.params.base.random_seed,
+            )
+            self._loaders[workers] = loader, self._source_seconds + time.perf_counter() - start
+        return self._loaders[workers]
+
+    def _forecast_loader(self, workers: int) -> tuple[Iterable[Any], float]:
+        if workers not in self._forecast_loaders:
+            start = time.perf_counter()
+            features = FeatureTable.open(self.job.folder / FORECAST_FEATURES)
+            loader = self.engine.source(features, self.spec).loader(
+                forecast_cutoffs(self.job.shape),
+                batch_size=self.params.evaluate.batch_size,
+                options=self._options(workers),
+            )
+            self._forecast_loaders[workers] = loader, time.perf_counter() - start
+        return self._forecast_loaders[workers]
+
+    def _options(self, workers: int) -> LoaderOptions:
+        return LoaderOptions(workers, pin_memory=self.job.device == "cuda", persistent_workers=workers > 0)
+
+    def _unpacked(self, raw: Any) -> Batch:
+        return self.engine.unpack(move_data_to_device(raw, torch.device(self.job.device)), self.spec)
+
+    def _warm_steps(self, workers: int) -> int:
+        # a GPU uses up what workers have loaded ahead in no time, and then waits for them
+        return 10 + 2 * workers if self.job.device == "cuda" else 2
+
+    def _pace(
+        self, seconds: float | None, warm_batches: int, *, least: int = 2, warm_seconds: float = 0.0
+    ) -> Pace:
+        forget_peak()
+        if self.job.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        return Pace(
+            seconds=self.job.seconds if seconds is None else seconds,
+            warm_batches=warm_batches,
+            least=least,
+            warm_seconds=warm_seconds,
+            device=self.job.device,
+        )
+
+    def _reading(self, pace: Pace, workers: int, setup_seconds: float) -> Reading:
+        return Reading(
+            workers=workers,
+            windows_per_second=pace.windows_per_second,
+            windows=pace.windows,
+            seconds=pace.seconds,
+            warm_up_seconds=pace.warm_up_seconds,
+            setup_seconds=setup_seconds,
+            peak_memory_mib=peak_resident_mib() + workers_own_mib(),
+            peak_gpu_memory_mib=torch.cuda.max_memory_allocated() / MIB
+            if self.job.device == "cuda"
+            else None,
+        )
+
+
+class _Loaded:
+    """An engine whose loader yields places in a list of batches, loaded beforehand."""
+
+    def __init__(self, engine: Engine, batches: list[Batch]) -> None:
+        self._engine = engine
+        self._batches = batches
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def unpack(self, raw: int, spec: object) -> Batch:
+        return self._batches[raw]

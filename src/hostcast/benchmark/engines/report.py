@@ -1,0 +1,207 @@
+"""The engines side by side, in words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hostcast.benchmark.engines.agreement import TOLERANCES
+from hostcast.benchmark.engines.floor import HOW
+from hostcast.benchmark.engines.plan import TIME_TO_QUALITY
+from hostcast.benchmark.engines.results import Result, engine_results
+from hostcast.benchmark.engines.run import EngineRuns
+from hostcast.benchmark.engines.shapes import Shape
+from hostcast.benchmark.markdown import bullets, table
+from hostcast.benchmark.spread import Spread
+
+__all__ = ["render_engines"]
+
+TITLES = {
+    "loader": "loading",
+    "step": "training step",
+    "train": "training, end to end",
+    "predict": "forecasting",
+    TIME_TO_QUALITY: "time to quality",
+}
+
+
+def render_engines(done: EngineRuns) -> str:
+    """Markdown: machine and command, the measurements, memory, agreement, the floor and how it was done."""
+    results = engine_results(done)
+    speeds = [result for result in results if result.unit == "windows/s"]
+    parts = ["## The engines side by side", _machine(done.facts), _measurements(results), _legend(done)]
+    if speeds:
+        parts += ["### Memory and what is not counted", _costs(speeds)]
+    if done.memory is not None:
+        parts.append(_many_rows(done))
+    if done.quality:
+        parts += ["### Time to quality", _quality(done)]
+    if done.left_out:
+        parts.append(bullets(f"`{name}` is left out: {reason}." for name, reason in done.left_out.items()))
+    if done.agreements:
+        parts += ["### Both compute the same", _agreement(done)]
+    parts += ["### The floor", _floor(done), "### How the engines were measured", _method(done)]
+    return "\n\n".join(parts)
+
+
+def _machine(facts: dict[str, Any]) -> str:
+    machine, versions = facts["machine"], facts["versions"]
+    gpu = f"{machine['gpu']} ({machine['gpu_memory_gib']:.0f} GiB), " if "gpu" in machine else ""
+    return (
+        f"`{facts['command']}` on {gpu}{machine['processor']}, {machine['cores']} cores, "
+        f"{machine['threads']} compute threads, {machine['memory_gib']:.0f} GiB. "
+        + ", ".join(f"{name} {number}" for name, number in versions.items())
+        + "."
+    )
+
+
+def _measurements(results: Iterable[Result]) -> str:
+    rows = []
+    for result in results:
+        shares = result.share_of_floor
+        rows.append(
+            [
+                f"`{result.shape}`",
+                TITLES[result.measurement],
+                _shown(result.reference, result.unit),
+                _shown(result.fused, result.unit),
+                _ratio(result.ratio),
+                "" if shares is None else f"{100 * shares['reference']:.1f} %, {100 * shares['fused']:.1f} %",
+            ]
+        )
+    return table(["Shape", "What", "reference", "fused", "Ratio", "Share of the floor's speed"], rows)
+
+
+def _legend(done: EngineRuns) -> str:
+    return (
+        f"Windows per second, median (smallest to largest) of {done.plan.repeats} repeats; the ratio is "
+        "taken within each repeat, above 1 is better. Time to quality is in seconds, less is better."
+    )
+
+
+def _costs(results: Iterable[Result]) -> str:
+    rows = []
+    for result in results:
+        assert result.memory is not None
+        assert result.warm_up_seconds is not None
+        assert result.setup_seconds is not None
+        row = [f"`{result.shape}`", TITLES[result.measurement], str(result.workers)]
+        for role in ("reference", "fused"):
+            kinds = result.memory[role]
+            gpu = f" + {kinds['gpu']:,.0f} GPU" if "gpu" in kinds else ""
+            row += [
+                f"{kinds['rss']:,.0f}{gpu}",
+                f"{result.setup_seconds[role]:.1f}",
+                f"{result.warm_up_seconds[role]:.1f}",
+            ]
+        rows.append(row)
+    titles = ["Shape", "What", "Workers of reference"]
+    for role in ("reference", "fused"):
+        titles += [f"{role}: peak MiB", "set-up, s", "warm-up, s"]
+    return table(titles, rows)
+
+
+def _many_rows(done: EngineRuns) -> str:
+    memory = done.memory
+    assert memory is not None
+    verdict = "within" if memory.peak_mib <= memory.limit_mib else "**over**"
+    return (
+        f"Data and loader on {memory.rows:,} rows of {memory.columns} numbers ({memory.float32_mib:,.0f} "
+        f"MiB in fp32), fused, in a process of its own: {memory.peak_mib:,.0f} MiB at most, libraries "
+        f"included ({memory.before_mib:,.0f} MiB before any data), {verdict} the {memory.limit_mib:,.0f} MiB "
+        f"that are 1.5 times the numbers and 1 GiB; first batch after {memory.setup_seconds:.1f} s."
+    )
+
+
+def _quality(done: EngineRuns) -> str:
+    rows = [
+        [
+            run.data,
+            str(run.course.seed),
+            run.role,
+            f"{run.goal:.5f}",
+            "not reached" if run.seconds is None else f"{run.seconds:.1f}",
+            f"{run.course.best:.5f}",
+            str(len(run.course.validations)),
+        ]
+        for run in done.quality
+    ]
+    titles = ["Data", "Seed", "Engine", "Goal (val_loss)", "Reached after, s", "Best val_loss", "Validations"]
+    return table(titles, rows)
+
+
+def _agreement(done: EngineRuns) -> str:
+    rows = [
+        [f"`{one.shape}`", str(one.windows), *(f"{getattr(one, name):.1e}" for name in TOLERANCES)]
+        for one in done.agreements
+    ]
+    titles = [
+        f"{name.replace('_', ' ').capitalize()} (at most {limit:g})" for name, limit in TOLERANCES.items()
+    ]
+    return (
+        table(["Shape", "Windows", *titles], rows)
+        + "\n\nLargest difference as a share of the largest value, in fp32, with the same weights on the "
+        "same windows. The benchmark stops if one is too large."
+    )
+
+
+def _floor(done: EngineRuns) -> str:
+    ceilings = done.ceilings
+    arithmetic = ", ".join(
+        f"{speed / 1e12:.2f} TFLOP/s ({name})" for name, speed in ceilings.operations_per_second.items()
+    )
+    return (
+        f"Ceilings, measured in the same run: {arithmetic} in a product of two {ceilings.matrix} x "
+        f"{ceilings.matrix} matrices; {ceilings.bytes_per_second / 1e9:,.0f} GB/s, read and written, in a "
+        f"copy of {ceilings.copied_mib} MiB. {HOW}"
+    )
+
+
+def _method(done: EngineRuns) -> str:
+    plan = done.plan
+    lines = [
+        "Each engine has a process of its own at each shape, where data set, loader and model are made "
+        "as `train` makes them. The engines take turns, and who begins changes with each repeat. Counting "
+        f"begins once warm and lasts at least {plan.seconds:g} s; the device is waited for at both ends only.",
+        "Loading: batches are loaded, moved to the device and unpacked. Training step: Lightning's loop on "
+        "batches that are on the device already. Training, end to end: Lightning's loop from the loader to "
+        "the optimiser, without validation, checkpoints and logs. Forecasting: from the loader to quantiles "
+        "in the targets' units, in the processor's memory; one forecast of each of many servers.",
+        "The reference engine loads with as many processes as it is fastest with: 0, 1, 2, 4, ... up to the "
+        "number of cores are tried for loading, and the best of them against 0 for training, whose number "
+        "forecasting takes too. Set-up is from the features table to the loader; warm-up is what came before "
+        "counting.",
+        *(_sizes(shape, plan.device) for shape in done.shapes.values()),
+    ]
+    if done.quality:
+        lines.append(
+            "Time to quality: seconds from before the data is read until the first validation with a loss "
+            "as low as the reference engine's best at the end of its own training (early stopping "
+            "included). Both are trained by `hostcast.training.train`, with the same seed and the same "
+            "validation windows."
+        )
+    return bullets(lines)
+
+
+def _sizes(shape: Shape, device: Any) -> str:
+    return (
+        f"`{shape.name}`: {shape.encoder_length} + {shape.horizon} steps, {shape.targets} targets, "
+        f"{shape.known} known and {shape.observed} observed inputs, hidden {shape.hidden_size}, hidden "
+        f"continuous {shape.hidden_continuous_size}, {shape.attention_heads} heads, {len(shape.quantiles)} "
+        f"quantiles, batch {shape.batch_size}, {shape.precision(device)}; {shape.series} servers of "
+        f"{shape.rows:,} rows, made from the seed; {shape.forecast_series:,} servers forecast in batches of "
+        f"{shape.forecast_batch(device)} in fp32."
+    )
+
+
+def _shown(spread: Spread | None, unit: str) -> str:
+    if spread is None:
+        return "not reached"
+    digits = 1 if unit == "s" else 0
+    return f"{spread.median:,.{digits}f} ({spread.low:,.{digits}f} to {spread.high:,.{digits}f})"
+
+
+def _ratio(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    return f"**{spread.median:.1f}x** ({spread.low:.1f} to {spread.high:.1f})"
