@@ -111,10 +111,7 @@ def train(
     spec = fit_inputs(features, roles, split, params)
     if spec.left_out:
         log.info("no input, as it does not vary over the training span: %s", ", ".join(spec.left_out))
-    architecture = Architecture.of(params.model)
-    network = engine.network(spec, architecture)
-    if params.train.compile and uses_gpu(params.runtime):
-        network.compile_layers()
+    network = make_network(engine, spec, params)
     loaders = _loaders(engine, features, spec, split, params)
     point = state.find_point()
     if point is None:
@@ -151,7 +148,7 @@ def train(
     return Trained(
         network,
         spec,
-        architecture,
+        Architecture.of(params.model),
         rows,
         {
             "val_loss": float(checkpoints.best_model_score),
@@ -160,6 +157,14 @@ def train(
             "learning_rate": facts["learning_rate"],
         },
     )
+
+
+def make_network(engine: Engine, spec: InputSpec, params: Params) -> Network:
+    """A network as it is trained: fresh weights, and compiled layers where the params ask for them."""
+    network = engine.network(spec, Architecture.of(params.model))
+    if params.train.compile and uses_gpu(params.runtime):
+        network.compile_layers()
+    return network
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,8 @@ def _method(done: EngineRuns) -> str:
     lines = [
         "Each engine has a process of its own at each shape, where data set, loader and model are made "
         "as `train` makes them. The engines take turns, and who begins changes with each repeat. Counting "
-        f"begins once warm and lasts at least {plan.seconds:g} s; the device is waited for at both ends only.",
+        f"begins once warm and lasts at least {plan.seconds:g} s; the device is waited for at both ends "
+        "only.",
         "Loading: batches are loaded, moved to the device and unpacked. Training step: Lightning's loop on "
         "batches that are on the device already. Training, end to end: Lightning's loop from the loader to "
         "the optimiser, without validation, checkpoints and logs. Forecasting: from the loader to quantiles "
