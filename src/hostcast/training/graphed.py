@@ -39,7 +39,8 @@ class GraphedForecastModule(ForecastModule):
     """Replays forward pass, backward pass, clipping and optimiser step from a graph.
 
     It is captured at the first batch, and computes what `ForecastModule` does under Lightning's automatic
-    optimisation; the hooks that would do it again do nothing. A batch of another shape (a shorter history in it) takes the ordinary way.
+    optimisation; the hooks that would do it again do nothing. A batch of another shape (a shorter history in
+    it) takes the ordinary way.
     """
 
     _graph: torch.cuda.CUDAGraph | None = None
