@@ -122,7 +122,11 @@ class ForecastModule(LightningModule):
     def _optimizers(self, **options: Any) -> Any:
         train = self.train_params
         optimizer = torch.optim.AdamW(
-            self.network.parameters(), weight_decay=train.weight_decay, fused=True, **options
+            self.network.parameters(),
+            weight_decay=train.weight_decay,
+            # a fused step would unscale fp16's gradients itself, after they were clipped
+            fused=train.precision != "16-mixed",
+            **options,
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = lr_schedule(optimizer, train, steps=steps)
