@@ -97,7 +97,7 @@ def forecast_values(
     spec: InputSpec,
     loader: Iterable[Any],
     *,
-    device: str,
+    device: torch.device | str,
     note: Callable[[Batch, QuantileForecast], None] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Quantiles of all windows of a loader, (windows, horizon, targets, levels), in the targets' units.

@@ -143,12 +143,6 @@ class Bench:
         network = self.engine.network(self.spec, Architecture.of(self.params.model))
         return sum(weight.numel() for weight in network.parameters())
 
-    def keep_loaders(self, workers: set[int]) -> None:
-        """Forget all loaders with other numbers of workers, and end their workers."""
-        for loaders in (self._loaders, self._forecast_loaders):
-            for count in set(loaders) - workers:
-                del loaders[count]
-
     def _fit(self, engine: Engine, loader: Iterable[Any], pace: Pace, workers: int, setup: float) -> Reading:
         train, seed = self.params.train, self.params.base.random_seed
         seed_everything(seed)
