@@ -82,7 +82,12 @@ def require_success(done: EngineRuns) -> None:
 
 
 def run_engines(
-    params: Params, *, engines: Mapping[str, str] = ENGINES, project: Path = Path()
+    params: Params,
+    *,
+    engines: Mapping[str, str] = ENGINES,
+    shapes: Mapping[str, Shape] = SHAPES,
+    many_rows: Shape = MANY_ROWS,
+    project: Path = Path(),
 ) -> EngineRuns:
     """Measure what section `benchmark` of the params asks for.
 
@@ -91,13 +96,15 @@ def run_engines(
     Args:
         params: the project's params.
         engines: names of the engines by role, reference and fused.
+        shapes: all there are, by name.
+        many_rows: what memory is measured on.
         project: folder with the project's own data, for the time to quality.
 
     Raises:
         HostcastError: the params ask for what there is not.
     """
     device = chosen_device(params)
-    plan = make_plan(params, device, project=project)
+    plan = make_plan(params, device, shapes=shapes, project=project)
     own_params = recipes(params, engines)
     threads = torch.get_num_threads()
     failures: dict[str, str] = {}
@@ -107,14 +114,14 @@ def run_engines(
         ceilings: Ceilings = process.run(measure_ceilings, device, threads)
     with _scratch() as scratch:
         for name, end in zip(plan.shapes, _shares_of_time(plan), strict=True):
-            shape, folder = SHAPES[name], scratch / name
+            shape, folder = shapes[name], scratch / name
             with _noted(name, failures):
                 measured[name] = measure_shape(
                     shape, plan, params, engines, folder=folder, threads=threads, end=end
                 )
         if plan.memory:
             with _noted(MEMORY, failures):
-                memory = _memory(engines["fused"], params, device, threads, scratch / MEMORY)
+                memory = _memory(engines["fused"], many_rows, params, device, threads, scratch / MEMORY)
     quality: list[QualityRun] = []
     left_out: dict[str, str] = {}
     for data, folder in plan.quality.items():
@@ -128,7 +135,7 @@ def run_engines(
         plan=plan,
         facts=gather_facts(device),
         ceilings=ceilings,
-        shapes={name: SHAPES[name] for name in measured},
+        shapes={name: shapes[name] for name in measured},
         weights={name: each.weights for name, each in measured.items()},
         runs=pd.DataFrame(rows, columns=columns),
         agreements=[each.agreement for each in measured.values()],
@@ -139,14 +146,14 @@ def run_engines(
     )
 
 
-def _memory(engine: str, params: Params, device: Device, threads: int, folder: Path) -> TableMemory:
-    own = params_of(MANY_ROWS, params, engine=engine, device=device)
+def _memory(
+    engine: str, shape: Shape, params: Params, device: Device, threads: int, folder: Path
+) -> TableMemory:
+    own = params_of(shape, params, engine=engine, device=device)
     with OwnProcess("many rows") as process:
-        process.run(write_data, folder, MANY_ROWS, own)
+        process.run(write_data, folder, shape, own)
     with OwnProcess("memory of many rows") as process:
-        memory: TableMemory = process.run(
-            memory_of_many_rows, engine, MANY_ROWS, folder, params, device, threads
-        )
+        memory: TableMemory = process.run(memory_of_many_rows, engine, shape, folder, params, device, threads)
     log.info("%d rows: %.0f MiB at most, %.0f allowed", memory.rows, memory.peak_mib, memory.limit_mib)
     return memory
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,10 @@ def measure_shape(
         HostcastError: the engines disagree, or a process was killed.
         RuntimeError: a process failed.
     """
-    device = plan.device
+    device, measurements = plan.device, plan.shapes[shape.name]
     own = params_of(shape, params, engine=engines["reference"], device=device)
     with OwnProcess(f"the data of {shape.name}") as process:
-        process.run(write_data, folder, shape, own)
+        process.run(partial(write_data, forecasts="predict" in measurements), folder, shape, own)
     pair = (engines["reference"], engines["fused"])
     comparison = Comparison(pair, shape, folder, params, device, threads, COMPARED_WINDOWS[device])
     agreement = in_fresh_process(compare_engines, comparison, label=f"comparing the engines at {shape.name}")
@@ -79,7 +80,6 @@ def measure_shape(
         role: Job(engine, shape, folder, params, device, threads, plan.seconds)
         for role, engine in engines.items()
     }
-    measurements = plan.shapes[shape.name]
     workers = {role: _best_workers(job, measurements) for role, job in jobs.items()}
     rows: list[dict[str, Any]] = []
     with (
