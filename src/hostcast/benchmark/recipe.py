@@ -16,6 +16,7 @@ def own_training(**changes: Any) -> TrainParams:
         changes: engine, precision, epochs, batch_size, windows_per_epoch, validation_windows at least.
     """
     content: dict[str, Any] = {
+        "compile": False,
         "learning_rate": 0.01,
         # a plateau that is never reached is a constant rate
         "lr_schedule": "plateau",

@@ -73,6 +73,10 @@ class Network(nn.Module, abc.ABC):
     def forward(self, batch: Batch) -> QuantileForecast:
         """Forecast every window of a batch."""
 
+    def compile_layers(self) -> None:
+        """Let torch.compile fuse what it can of training on a GPU, where the engine has use for it."""
+        return
+
     @abc.abstractmethod
     def settle_unknown(self) -> None:
         """Give code 0 of each category, which training never sees, the mean of what was learned."""
@@ -107,6 +111,11 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """The value of `train.engine` that chooses this engine."""
+        ...
+
+    @property
+    def graphable(self) -> bool:
+        """Whether a batch of full histories is the same work every time, so that a CUDA graph can hold it."""
         ...
 
     def source(self, features: FeatureTable, spec: InputSpec) -> WindowSource:

@@ -53,6 +53,7 @@ def forecast(
     *,
     step: pd.Timedelta,
     params: Params,
+    interpret: bool = True,
 ) -> Forecast:
     """Forecast every cutoff.
 
@@ -63,6 +64,8 @@ def forecast(
         step: length of one step.
         params: of these, evaluate.batch_size, prepare.ranges (quantiles are kept within them) and runtime
             are read.
+        interpret: say what the model looked at; without it, bulk forecasts are faster, and importance and
+            attention of the result are all zero.
     """
     device = torch.device("cuda" if uses_gpu(params.runtime) else "cpu")
     options = loader_options(params.runtime)
@@ -72,11 +75,13 @@ def forecast(
     source = engine.source(features, spec)
     loader = source.loader(cutoffs, batch_size=params.evaluate.batch_size, options=options)
     network = model.network.to(device).eval()
+    network.interpreting = interpret
     interpretation = Interpretation(spec)
     with tqdm(total=len(cutoffs), unit="window", desc="forecasting", disable=not progress) as bar:
 
         def note(batch: Batch, out: QuantileForecast) -> None:
-            interpretation.add(out)
+            if interpret:
+                interpretation.add(out)
             bar.update(batch.size)
 
         values = forecast_values(network, engine, spec, loader, device=device, note=note)
@@ -97,7 +102,7 @@ def forecast_values(
     spec: InputSpec,
     loader: Iterable[Any],
     *,
-    device: torch.device | str,
+    device: torch.device,
     note: Callable[[Batch, QuantileForecast], None] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Quantiles of all windows of a loader, (windows, horizon, targets, levels), in the targets' units.
@@ -113,7 +118,7 @@ def forecast_values(
     chunks: list[npt.NDArray[np.float64]] = []
     with torch.inference_mode():
         for raw in loader:
-            batch = engine.unpack(move_data_to_device(raw, torch.device(device)), spec)
+            batch = engine.unpack(move_data_to_device(raw, device), spec)
             out = network(batch)
             chunks.append(out.in_units(batch).double().cpu().numpy())
             if note is not None:

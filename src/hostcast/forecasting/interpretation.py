@@ -30,7 +30,8 @@ class Interpretation:
         self._attention = np.zeros(spec.encoder_length)
 
     def add(self, out: QuantileForecast) -> None:
-        """Add a batch."""
+        """Add a batch, which came with its attention."""
+        assert out.encoder_attention is not None
         steps = torch.arange(out.encoder_weights.shape[1], device=out.encoder_weights.device)
         real = (steps < out.encoder_lengths[:, None]).double()  # (batch, encoder_length)
         encoder = (out.encoder_weights.double() * real[..., None]).sum(dim=1)

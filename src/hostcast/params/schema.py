@@ -195,6 +195,7 @@ class ModelParams(Section):
 
 class TrainParams(Section):
     engine: Literal["fused", "reference"]
+    compile: bool
     precision: Precision
     epochs: PositiveInt
     batch_size: PositiveInt

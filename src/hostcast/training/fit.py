@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from hostcast.engines import Architecture, Engine, LoaderOptions, Network, get_engine
 from hostcast.features import FeatureTable, Roles
-from hostcast.machine import loader_options
+from hostcast.machine import loader_options, uses_gpu
 from hostcast.params import Params
 from hostcast.splitting import Split
 from hostcast.training.callbacks import (
@@ -31,6 +31,7 @@ from hostcast.training.callbacks import (
     WindowsPerSecondBar,
 )
 from hostcast.training.checkpoint_io import load_checkpoint, state_of
+from hostcast.training.graphed import module_type
 from hostcast.training.lr_finder import find_learning_rate
 from hostcast.training.module import ForecastModule
 from hostcast.training.resume import RunState
@@ -43,6 +44,8 @@ __all__ = ["Trained", "TrainingFolders", "train"]
 log = logging.getLogger(__name__)
 
 IMAGE_WINDOWS = 3
+# without gradients to keep, larger batches cost no more memory and are faster
+VALIDATION_BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,7 @@ def train(
     spec = fit_inputs(features, roles, split, params)
     if spec.left_out:
         log.info("no input, as it does not vary over the training span: %s", ", ".join(spec.left_out))
-    architecture = Architecture.of(params.model)
-    network = engine.network(spec, architecture)
+    network = make_network(engine, spec, params)
     loaders = _loaders(engine, features, spec, split, params)
     point = state.find_point()
     if point is None:
@@ -123,7 +125,7 @@ def train(
     else:
         log.info("training resumes from epoch %d, step %d", point.epoch + 1, point.step)
     facts = state.facts()
-    module = ForecastModule(network, engine, spec, params.train, facts["learning_rate"])
+    module = module_type(engine, params)(network, engine, spec, params.train, facts["learning_rate"])
     board = None
     if params.train.tensorboard_enabled and folders.logs is not None:
         board = TensorBoardLogger(folders.logs, name="tft_training", version=facts["log_version"])
@@ -146,7 +148,7 @@ def train(
     return Trained(
         network,
         spec,
-        architecture,
+        Architecture.of(params.model),
         rows,
         {
             "val_loss": float(checkpoints.best_model_score),
@@ -155,6 +157,14 @@ def train(
             "learning_rate": facts["learning_rate"],
         },
     )
+
+
+def make_network(engine: Engine, spec: InputSpec, params: Params) -> Network:
+    """A network as it is trained: fresh weights, and compiled layers where the params ask for them."""
+    network = engine.network(spec, Architecture.of(params.model))
+    if params.train.compile and uses_gpu(params.runtime):
+        network.compile_layers()
+    return network
 
 
 @dataclass(frozen=True)
@@ -181,7 +191,9 @@ def _loaders(
         windows_per_epoch=params.train.windows_per_epoch,
         seed=params.base.random_seed,
     )
-    validation_loader = source.loader(validation, batch_size=params.train.batch_size, options=options)
+    validation_loader = source.loader(
+        validation, batch_size=max(params.train.batch_size, VALIDATION_BATCH), options=options
+    )
     images = source.loader(shown, batch_size=IMAGE_WINDOWS, options=LoaderOptions())
     titles = [f"{server} {cutoff:%d %b %H:%M}" for server, cutoff in shown[["server", "cutoff"]].to_numpy()]
     return _Loaders(train_loader, validation_loader, next(iter(images)), titles)

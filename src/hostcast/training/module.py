@@ -76,16 +76,14 @@ class ForecastModule(LightningModule):
 
     def training_step(self, raw: Any, batch_idx: int) -> Tensor:
         """One batch's loss."""
-        batch, loss, values = self._sums(raw)
-        self._add("train", loss, values)
-        mean = self._weigh(loss, values)
-        self.log("train_loss_step", mean, batch_size=batch.size)
+        batch = self.engine.unpack(raw, self.spec)
+        mean = self._batch_loss(batch)
+        self._log_step(mean, batch)
         return mean
 
     def validation_step(self, raw: Any, batch_idx: int) -> None:
         """Add one batch to the validation loss."""
-        _, loss, values = self._sums(raw)
-        self._add("validation", loss, values)
+        self._add("validation", *self._sums(self.engine.unpack(raw, self.spec)))
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch's sums."""
@@ -119,20 +117,31 @@ class ForecastModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW and the schedule that the params name."""
+        return self._optimizers(lr=self.learning_rate)
+
+    def _optimizers(self, **options: Any) -> Any:
         train = self.train_params
         optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.learning_rate, weight_decay=train.weight_decay
+            self.network.parameters(), weight_decay=train.weight_decay, fused=True, **options
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = lr_schedule(optimizer, train, steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def _sums(self, raw: Any) -> tuple[Batch, Tensor, Tensor]:
-        batch, forecast = self(raw)
-        loss, values = pinball_sums(
-            forecast.quantiles, batch.target, batch.observed, batch.spread, self.levels
-        )
-        return batch, loss, values
+    def _batch_loss(self, batch: Batch) -> Tensor:
+        """Mean over targets; the sums are added to the epoch's."""
+        loss, values = self._sums(batch)
+        self._add("train", loss, values)
+        return self._weigh(loss, values)
+
+    def _log_step(self, loss: Tensor, batch: Batch) -> None:
+        if (self.global_step + 1) % self.train_params.log_every_n_steps == 0:
+            # logging takes longer than a small step on a GPU
+            self.log("train_loss_step", loss, batch_size=batch.size)
+
+    def _sums(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        quantiles = self.network(batch).quantiles
+        return pinball_sums(quantiles, batch.target, batch.observed, batch.spread, self.levels)
 
     def _mean(self, loss: Tensor, values: Tensor) -> Tensor:
         return loss / values.clamp(min=1.0)

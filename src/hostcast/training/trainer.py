@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins.precision import MixedPrecision
+from torch.utils import deterministic
 
 from hostcast.machine import uses_gpu
 from hostcast.params import Params
@@ -35,6 +36,8 @@ def make_trainer(params: Params, **options: Any) -> Trainer:
         plugins.append(_HalfOnCpu("16-mixed", "cpu"))
         precision = {}
     _quieten_lightning()
+    # what is not initialised is never read, and filling it takes a kernel for each tensor
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return Trainer(
         accelerator="gpu" if gpu else "cpu",
         devices=1,

@@ -70,14 +70,14 @@ class QuantileForecast:
         quantiles: (batch, horizon, targets, levels), in window scale, levels as trained.
         encoder_attention: (batch, horizon, heads, encoder_length), padded on the right; None where the
             network was not asked for it.
-        encoder_lengths: (batch,), steps of history; None = all are full.
+        encoder_lengths: (batch,), steps of history.
         static_weights, encoder_weights, decoder_weights: variable-selection weights,
             (batch, variables), (batch, encoder_length, variables), (batch, horizon, variables).
     """
 
     quantiles: Tensor
     encoder_attention: Tensor | None
-    encoder_lengths: Tensor | None
+    encoder_lengths: Tensor
     static_weights: Tensor
     encoder_weights: Tensor
     decoder_weights: Tensor

@@ -21,7 +21,8 @@ from hostcast.features import FeatureTable
 from hostcast.forecasting import forecast_values
 from hostcast.params import Params
 from hostcast.training.callbacks import EpochSeeds
-from hostcast.training.module import ForecastModule
+from hostcast.training.fit import make_network
+from hostcast.training.graphed import module_type
 from hostcast.training.seeds import seed_everything
 from hostcast.training.trainer import make_trainer
 from hostcast.windows import Batch, fit_inputs
@@ -131,10 +132,11 @@ class Bench:
         loader, setup = self._forecast_loader(workers)
         network = self.engine.network(self.spec, Architecture.of(self.params.model))
         network = network.to(self.job.device).eval()
+        network.interpreting = False
         count = self.job.shape.forecast_series
         pace = self._pace(seconds, warm_batches=1, least=1)
         while not pace.done:
-            forecast_values(network, self.engine, self.spec, loader, device=self.job.device)
+            forecast_values(network, self.engine, self.spec, loader, device=torch.device(self.job.device))
             pace.tick(count)
         return self._reading(pace, workers, setup)
 
@@ -146,8 +148,8 @@ class Bench:
     def _fit(self, engine: Engine, loader: Iterable[Any], pace: Pace, workers: int, setup: float) -> Reading:
         train, seed = self.params.train, self.params.base.random_seed
         seed_everything(seed)
-        network = engine.network(self.spec, Architecture.of(self.params.model))
-        module = ForecastModule(network, engine, self.spec, train, train.learning_rate)
+        network = make_network(engine, self.spec, self.params)
+        module = module_type(engine, self.params)(network, engine, self.spec, train, train.learning_rate)
         trainer = make_trainer(
             self.params,
             callbacks=[EpochSeeds(seed), PaceClock(pace, train.batch_size)],

@@ -32,6 +32,7 @@ class Shape:
         quantiles: levels forecast.
         batch_size: windows per training step.
         cuda_precision: of training on a GPU; on a CPU it is 32-true.
+        compiled: whether layers are compiled for training on a GPU (`train.compile`).
         forecast_series: number of servers forecast at once.
         cpu_forecast_batch, cuda_forecast_batch: windows forecast per batch.
     """
@@ -52,6 +53,7 @@ class Shape:
     quantiles: tuple[float, ...]
     batch_size: int
     cuda_precision: Precision = "32-true"
+    compiled: bool = False
     forecast_series: int = 2000
     cpu_forecast_batch: int = 256
     cuda_forecast_batch: int = 1000
@@ -120,6 +122,7 @@ SHAPES: dict[str, Shape] = {
         quantiles=(0.1, 0.5, 0.9),
         batch_size=1024,
         cuda_precision="bf16-mixed",
+        compiled=True,
     ),
 }
 
@@ -159,6 +162,7 @@ def params_of(shape: Shape, params: Params, *, engine: str, device: Device) -> P
         ),
         "train": own_training(
             engine=engine,
+            compile=shape.compiled,
             precision=shape.precision(device),
             epochs=1,
             batch_size=shape.batch_size,

@@ -26,6 +26,7 @@ class FusedEngine:
     """
 
     name = "fused"
+    graphable = True
 
     def source(self, features: FeatureTable, spec: InputSpec) -> WindowSource:
         """See `Engine.source`."""

@@ -1,9 +1,10 @@
-"""Variable selection's weights, folded: what the network does to a single number, in as few operations as it takes.
+"""Variable selection's weights, folded: what the network does to a single number, in few operations.
 
-A real input enters pytorch-forecasting's variable selection through a linear map from one number (its prescaler).
-Whatever linear map follows (the first layer of its own GRN, its share of the joint GRN's first layer, both
-interpolated residuals) is affine in that number, so it is composed with the prescaler beforehand. The parameters
-stay those of the network, and so do their gradients: folding is differentiable and costs next to nothing.
+A real input enters pytorch-forecasting's variable selection through a linear map from one number (its
+prescaler). Whatever linear map follows (the first layer of its own GRN, its share of the joint GRN's first
+layer, both interpolated residuals) is affine in that number, so it is composed with the prescaler beforehand.
+The parameters stay those of the network, and so do their gradients: folding is differentiable and costs next
+to nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 __all__ = [
     "SKIP_AFFINE",
@@ -31,7 +32,7 @@ SKIP_INPUT, SKIP_AFFINE, SKIP_NORMED = 0, 1, 2
 
 @dataclass(frozen=True)
 class FoldedGrn:
-    """Gated residual networks of one shape, stacked on a leading axis (v networks, inputs n, hidden m, output o).
+    """Gated residual networks of one shape, stacked: v networks, inputs n, hidden m, output o.
 
     Attributes:
         first, first_bias: (v, m, n), (v, m): to the ELU.
@@ -80,7 +81,7 @@ class FoldedSelection:
     joint: FoldedGrn | None
 
 
-def fold_grn(grn: nn.Module) -> FoldedGrn:
+def fold_grn(grn: Any) -> FoldedGrn:
     """A gated residual network whose input and output are equally wide."""
     return _tail(
         [grn],

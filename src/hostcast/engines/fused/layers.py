@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,119 +13,141 @@ from hostcast.engines.fused import kernels, plain
 from hostcast.engines.fused.folding import FoldedGrn, FoldedSelection
 from hostcast.native import Kernels, load_kernels
 
-__all__ = ["attend", "gated_residual", "gated_skip", "recur", "select_variables"]
+__all__ = ["Layers"]
 
 
-def select_variables(
-    x: Tensor, context: Tensor | None, folded: FoldedSelection, *, dropout: float
-) -> tuple[Tensor, Tensor]:
-    """Encode each variable and mix them by their selection weights.
+class Layers:
+    """C kernels on the CPU; torch operations on a GPU and where there is no C compiler.
 
     Args:
-        x: (windows, steps, variables).
-        context: (windows, hidden) added before the joint network's ELU.
-        folded: the networks.
-        dropout: rate; 0 outside training.
-
-    Returns:
-        (windows, steps, width), and the weights, (windows, steps, variables), which carry no gradient where
-        the C kernel computes them.
+        compiled: let torch.compile fuse the torch operations of training, which takes a minute before
+            the first step.
     """
-    native = _native(x)
-    if native is None:
-        return plain.selection(x, context, folded, dropout)
-    single, joint = folded.single, folded.joint
-    packed = single.packed().flatten()
-    if joint is not None:
-        packed = torch.cat([joint.packed().flatten(), packed])
-    hidden = 0 if joint is None else joint.first.shape[1]
-    shape = (
-        x.shape[-1], single.first.shape[1], single.gain.shape[1], hidden,
-        single.skip, 0 if joint is None else joint.skip,
-    )  # fmt: skip
-    outputs: tuple[Tensor, Tensor] = kernels.selection(
-        native, x, context, packed, shape, dropout, _seed(dropout)
-    )
-    return outputs
 
+    def __init__(self, *, compiled: bool = False) -> None:
+        self._trained = {
+            function: torch.compile(function, dynamic=False) if compiled else function
+            for function in (plain.selection, plain.grn, plain.gate)
+        }
 
-def gated_residual(x: Tensor, context: Tensor | None, folded: FoldedGrn, *, dropout: float) -> Tensor:
-    """A gated residual network as wide as its input: (windows, steps, width) to the same.
+    def _torch(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return self._trained[function] if torch.is_grad_enabled() else function
 
-    Args:
-        context: (windows, width), added before the ELU.
-    """
-    native = _native(x)
-    if native is None:
-        return plain.grn(x, context, folded, dropout)
-    out: Tensor = kernels.grn(native, x, context, folded.packed().flatten(), dropout, _seed(dropout))
-    return out
+    def select_variables(
+        self, x: Tensor, context: Tensor | None, folded: FoldedSelection, *, dropout: float
+    ) -> tuple[Tensor, Tensor]:
+        """Encode each variable and mix them by their selection weights.
 
+        Args:
+            x: (windows, steps, variables).
+            context: (windows, hidden) added before the joint network's ELU.
+            folded: the networks.
+            dropout: rate; 0 outside training.
 
-def gated_skip(x: Tensor, skip: Tensor, glu: nn.Linear, norm: nn.LayerNorm, *, dropout: float) -> Tensor:
-    """norm(GLU(dropout(x)) + skip); x, skip and the result are (..., width)."""
-    native = _native(x)
-    parts = (glu.weight, glu.bias, norm.weight, norm.bias)
-    if native is None:
-        return plain.gate(x, skip, *parts, dropout)
-    packed = torch.cat([part.flatten() for part in parts])
-    out: Tensor = kernels.gate(native, x, skip, packed, dropout, _seed(dropout))
-    return out
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None) -> Tensor:
-    """Attention of the horizon on the real steps of history and on the horizon's earlier steps.
-
-    Args:
-        query: (windows, horizon, heads, depth).
-        key: (windows, history + horizon, heads, depth).
-        value: (windows, history + horizon, depth), shared by the heads.
-        lengths: (windows,) steps of history that are real, from the left; None = all.
-
-    Returns:
-        (windows, horizon, heads, depth).
-    """
-    native = _native(query)
-    if native is None:
-        return plain.attention(query, key, value, lengths)
-    out: Tensor = kernels.attention(native, query, key, value, lengths)
-    return out
-
-
-def recur(
-    lstm: Any, x: Tensor, state: tuple[Tensor, Tensor], lengths: Tensor | None, *, dropout: float
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """An LSTM over the real steps of each window.
-
-    Args:
-        lstm: pytorch-forecasting's `LSTM`.
-        x: (windows, steps, width).
-        state: hidden and cell, (layers, windows, width) each.
-        lengths: (windows,) steps that are real, from the left; None = all.
-        dropout: rate between layers.
-
-    Returns:
-        (windows, steps, width), zero where a window has ended, and the state at its end.
-    """
-    native = _native(x)
-    if native is None:
-        if lengths is None:
-            out, state = lstm(x, state)
-            return out, state
-        out, state = lstm(x, state, lengths=lengths, enforce_sorted=False)
-        return F.pad(out, (0, 0, 0, x.shape[1] - out.shape[1])), state
-    ends = []
-    for layer in range(lstm.num_layers):
-        if layer > 0:
-            x = F.dropout(x, dropout)
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        packed = torch.cat([getattr(lstm, f"{name}_l{layer}").flatten() for name in names])
-        x, *end = kernels.lstm(
-            native, x, state[0][layer], state[1][layer], packed, lengths, torch.is_grad_enabled()
+        Returns:
+            (windows, steps, width), and the weights, (windows, steps, variables), which carry no gradient
+            where the C kernel computes them.
+        """
+        native = _native(x)
+        if native is None:
+            pair: tuple[Tensor, Tensor] = self._torch(plain.selection)(x, context, folded, dropout)
+            return pair
+        single, joint = folded.single, folded.joint
+        packed = single.packed().flatten()
+        if joint is not None:
+            packed = torch.cat([joint.packed().flatten(), packed])
+        hidden = 0 if joint is None else joint.first.shape[1]
+        shape = (
+            x.shape[-1], single.first.shape[1], single.gain.shape[1], hidden,
+            single.skip, 0 if joint is None else joint.skip,
+        )  # fmt: skip
+        outputs: tuple[Tensor, Tensor] = kernels.selection(
+            native, x, context, packed, shape, dropout, _seed(dropout)
         )
-        ends.append(end)
-    hidden, cell = zip(*ends, strict=True)
-    return x, (torch.stack(hidden), torch.stack(cell))
+        return outputs
+
+    def gated_residual(
+        self, x: Tensor, context: Tensor | None, folded: FoldedGrn, *, dropout: float
+    ) -> Tensor:
+        """A gated residual network as wide as its input: (windows, steps, width) to the same.
+
+        Args:
+            context: (windows, width), added before the ELU.
+        """
+        native = _native(x)
+        out: Tensor
+        if native is None:
+            out = self._torch(plain.grn)(x, context, folded, dropout)
+            return out
+        out = kernels.grn(native, x, context, folded.packed().flatten(), dropout, _seed(dropout))
+        return out
+
+    def gated_skip(
+        self, x: Tensor, skip: Tensor, glu: nn.Linear, norm: nn.LayerNorm, *, dropout: float
+    ) -> Tensor:
+        """norm(GLU(dropout(x)) + skip); x, skip and the result are (..., width)."""
+        native = _native(x)
+        parts = (glu.weight, glu.bias, norm.weight, norm.bias)
+        out: Tensor
+        if native is None:
+            out = self._torch(plain.gate)(x, skip, *parts, dropout)
+            return out
+        packed = torch.cat([part.flatten() for part in parts])
+        out = kernels.gate(native, x, skip, packed, dropout, _seed(dropout))
+        return out
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None) -> Tensor:
+        """Attention of the horizon on the real steps of history and on the horizon's earlier steps.
+
+        Args:
+            query: (windows, horizon, heads, depth).
+            key: (windows, history + horizon, heads, depth).
+            value: (windows, history + horizon, depth), shared by the heads.
+            lengths: (windows,) steps of history that are real, from the left; None = all.
+
+        Returns:
+            (windows, horizon, heads, depth).
+        """
+        native = _native(query)
+        if native is None:
+            return plain.attention(query, key, value, lengths)
+        out: Tensor = kernels.attention(native, query, key, value, lengths)
+        return out
+
+    def recur(
+        self, lstm: Any, x: Tensor, state: tuple[Tensor, Tensor], lengths: Tensor | None, *, dropout: float
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """An LSTM over the real steps of each window.
+
+        Args:
+            lstm: pytorch-forecasting's `LSTM`.
+            x: (windows, steps, width).
+            state: hidden and cell, (layers, windows, width) each.
+            lengths: (windows,) steps that are real, from the left; None = all.
+            dropout: rate between layers.
+
+        Returns:
+            (windows, steps, width), zero where a window has ended, and the state at its end.
+        """
+        native = _native(x)
+        if native is None:
+            if lengths is None:
+                out, state = lstm(x, state)
+                return out, state
+            out, state = lstm(x, state, lengths=lengths, enforce_sorted=False)
+            return F.pad(out, (0, 0, 0, x.shape[1] - out.shape[1])), state
+        ends = []
+        for layer in range(lstm.num_layers):
+            if layer > 0:
+                x = F.dropout(x, dropout)
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            packed = torch.cat([getattr(lstm, f"{name}_l{layer}").flatten() for name in names])
+            x, *end = kernels.lstm(
+                native, x, state[0][layer], state[1][layer], packed, lengths, torch.is_grad_enabled()
+            )
+            ends.append(end)
+        hidden, cell = zip(*ends, strict=True)
+        return x, (torch.stack(hidden), torch.stack(cell))
 
 
 def _native(x: Tensor) -> Kernels | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from hostcast.engines.base import Architecture
 from hostcast.engines.fused.folding import fold_grn, fold_selection, interpolation
-from hostcast.engines.fused.layers import attend, gated_residual, gated_skip, recur, select_variables
+from hostcast.engines.fused.layers import Layers
 from hostcast.engines.fused.plain import attention_weights
 from hostcast.engines.reference.dataset import real_inputs
 from hostcast.engines.reference.network import TftNetwork, input_names
@@ -35,25 +36,30 @@ class FusedNetwork(TftNetwork):
 
     def __init__(self, spec: InputSpec, architecture: Architecture) -> None:
         super().__init__(spec, architecture, reals=real_inputs(spec))
+        self.layers = Layers()
         width, depth = architecture.hidden_size, architecture.hidden_continuous_size
         self.register_buffer("single_stretch", interpolation(depth, width), persistent=False)
         for part in ("encoder", "decoder"):
             count = len(input_names(spec)[part])
             self.register_buffer(f"{part}_stretch", interpolation(count * depth, count), persistent=False)
 
+    def compile_layers(self) -> None:
+        """See `Network.compile_layers`."""
+        self.layers = Layers(compiled=True)
+
     def forward(self, batch: Batch) -> QuantileForecast:
         """See `Network.forward`."""
         inputs = batch.inputs
-        out = self.compute(
+        return self.compute(
             inputs["history"],
             inputs["ahead"],
             inputs["categories"],
-            None if inputs["full"] else inputs["lengths"],
+            inputs["lengths"],
+            full=inputs["full"],
         )
-        return replace(out, encoder_lengths=inputs["lengths"])
 
     def compute(
-        self, history: Tensor, ahead: Tensor, categories: Tensor, lengths: Tensor | None
+        self, history: Tensor, ahead: Tensor, categories: Tensor, lengths: Tensor, *, full: bool
     ) -> QuantileForecast:
         """Forecast windows.
 
@@ -61,13 +67,15 @@ class FusedNetwork(TftNetwork):
             history: (batch, encoder_length, variables), shorter ones at the left.
             ahead: (batch, horizon, known variables).
             categories: (batch, categories), codes.
-            lengths: (batch,) steps of history; None = all are full.
+            lengths: (batch,) steps of history.
+            full: whether all are encoder_length.
         """
-        tft = self.tft
+        tft, layers = self.tft, self.layers
+        short = None if full else lengths
         rate = self.dropout if self.training else 0.0
         static, static_weights = self._static(categories)
         contexts = {
-            name: gated_residual(static[:, None], None, fold_grn(network), dropout=rate)[:, 0]
+            name: layers.gated_residual(static[:, None], None, fold_grn(network), dropout=rate)[:, 0]
             for name, network in {
                 "selection": tft.static_context_variable_selection,
                 "hidden": tft.static_context_initial_hidden_lstm,
@@ -77,19 +85,19 @@ class FusedNetwork(TftNetwork):
         }
         past, encoder_weights = self._select("encoder", history, contexts["selection"], rate)
         future, decoder_weights = self._select("decoder", ahead, contexts["selection"], rate)
-        layers = tft.lstm_encoder.num_layers
-        hidden, cell = (contexts[name].expand(layers, -1, -1).contiguous() for name in ("hidden", "cell"))
-        past_out, state = recur(tft.lstm_encoder, past, (hidden, cell), lengths, dropout=rate)
-        future_out, _ = recur(tft.lstm_decoder, future, state, None, dropout=rate)
+        depth = tft.lstm_encoder.num_layers
+        hidden, cell = (contexts[name].expand(depth, -1, -1).contiguous() for name in ("hidden", "cell"))
+        past_out, state = layers.recur(tft.lstm_encoder, past, (hidden, cell), short, dropout=rate)
+        future_out, _ = layers.recur(tft.lstm_decoder, future, state, None, dropout=rate)
         gate, norm = tft.post_lstm_gate_encoder.fc, tft.post_lstm_add_norm_encoder.norm
-        local = gated_skip(
+        local = layers.gated_skip(
             torch.cat([past_out, future_out], dim=1),
             torch.cat([past, future], dim=1).to(past_out.dtype),
             gate,
             norm,
             dropout=rate,
         )  # (batch, steps, hidden)
-        enriched = gated_residual(
+        enriched = layers.gated_residual(
             local,
             tft.static_enrichment.context(contexts["enrichment"]),
             fold_grn(tft.static_enrichment),
@@ -97,16 +105,18 @@ class FusedNetwork(TftNetwork):
         )
         horizon = ahead.shape[1]
         query, key, value = self._project(enriched, horizon)
-        heads = F.dropout(attend(query, key, value, lengths), rate)
+        heads = F.dropout(layers.attend(query, key, value, short), rate)
         attended = F.dropout(tft.multihead_attn.w_h(heads.mean(dim=2)), rate)
         block = tft.post_attn_gate_norm
-        out = gated_skip(attended, enriched[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=rate)
-        out = gated_residual(out, None, fold_grn(tft.pos_wise_ff), dropout=rate)
+        out = layers.gated_skip(
+            attended, enriched[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=rate
+        )
+        out = layers.gated_residual(out, None, fold_grn(tft.pos_wise_ff), dropout=rate)
         block = tft.pre_output_gate_norm
-        out = gated_skip(out, local[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=0.0)
+        out = layers.gated_skip(out, local[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=0.0)
         return QuantileForecast(
             quantiles=self._quantiles(out),
-            encoder_attention=attention_weights(query, key, lengths)[..., :-horizon]
+            encoder_attention=attention_weights(query, key, short)[..., :-horizon]
             if self.interpreting and not self.training
             else None,
             encoder_lengths=lengths,
@@ -133,27 +143,22 @@ class FusedNetwork(TftNetwork):
         network = getattr(self.tft, f"{part}_variable_selection")
         folded = fold_selection(network, self.single_stretch, getattr(self, f"{part}_stretch"))
         joint = None if folded.joint is None else network.flattened_grn.context(context)
-        return select_variables(x, joint, folded, dropout=rate)
+        return self.layers.select_variables(x, joint, folded, dropout=rate)
 
     def _project(self, x: Tensor, horizon: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries of the horizon, keys and values of all steps; all heads in one product."""
-        attention = self.tft.multihead_attn
-        heads = attention.n_head
-
-        def joined(layers: nn.ModuleList) -> tuple[Tensor, Tensor]:
-            return (
-                torch.cat([layer.weight for layer in layers]),
-                torch.cat([layer.bias for layer in layers]),
-            )
-
-        query = F.linear(x[:, -horizon:], *joined(attention.q_layers)).unflatten(-1, (heads, -1))
-        key = F.linear(x, *joined(attention.k_layers)).unflatten(-1, (heads, -1))
+        attention: Any = self.tft.multihead_attn
+        query = _parallel(attention.q_layers, x[:, -horizon:])
+        key = _parallel(attention.k_layers, x)
         return query, key, attention.v_layer(x)
 
     def _quantiles(self, out: Tensor) -> Tensor:
-        layers = self.tft.output_layer
-        if not isinstance(layers, nn.ModuleList):
-            return layers(out)[:, :, None]
-        weight = torch.cat([layer.weight for layer in layers])
-        bias = torch.cat([layer.bias for layer in layers])
-        return F.linear(out, weight, bias).unflatten(-1, (len(layers), -1))
+        layers: Any = self.tft.output_layer
+        return _parallel(layers if isinstance(layers, nn.ModuleList) else [layers], out)
+
+
+def _parallel(layers: Iterable[Any], x: Tensor) -> Tensor:
+    """Linear layers of one shape on the same input, (..., layers, outputs)."""
+    weights, biases = zip(*((layer.weight, layer.bias) for layer in layers), strict=True)
+    out = F.linear(x, torch.cat(weights), torch.cat(biases))
+    return out.view(*out.shape[:-1], len(weights), -1)

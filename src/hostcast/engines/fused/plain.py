@@ -104,7 +104,23 @@ def _grn(x: Tensor, context: Tensor | None, net: FoldedGrn, rate: float) -> Tens
 def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if weight.shape[-1] == 1:
         return x * weight.transpose(1, 2) + bias[:, None]
-    return torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
+    count, rows, _ = x.shape
+    pieces = _pieces(rows) if count > 1 else 1
+    # few large products of thin matrices leave a GPU idle when their gradients are summed over all rows: cut
+    # the rows in pieces, each with weights of its own
+    out = torch.baddbmm(
+        bias[:, None, None].expand(-1, pieces, -1, -1).flatten(0, 1),
+        x.reshape(count * pieces, rows // pieces, -1),
+        weight.transpose(1, 2)[:, None].expand(-1, pieces, -1, -1).flatten(0, 1),
+    )
+    return out.view(count, rows, -1)
+
+
+def _pieces(rows: int) -> int:
+    pieces = 1
+    while pieces < 32 and rows % (2 * pieces) == 0 and rows // (2 * pieces) >= 1024:
+        pieces *= 2
+    return pieces
 
 
 def _norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ class ReferenceEngine:
     """pytorch-forecasting's model on its data set and loader."""
 
     name = "reference"
+    graphable = False
 
     def source(self, features: FeatureTable, spec: InputSpec) -> WindowSource:
         """See `Engine.source`."""
