@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from lightning.fabric.utilities import move_data_to_device
 
+from hostcast.benchmark.engines.again import Again
 from hostcast.benchmark.engines.data import FORECAST_FEATURES, forecast_cutoffs, open_data
 from hostcast.benchmark.engines.pace import Pace, PaceClock
 from hostcast.benchmark.engines.shapes import STEPS, Device, Shape, params_of
@@ -118,7 +119,7 @@ class Bench:
         loader, setup = self._train_loader(workers)
         batches = [self._unpacked(raw) for raw, _ in zip(loader, range(LOADED), strict=False)]
         engine = cast(Engine, _Loaded(self.engine, batches))
-        numbers = [place % len(batches) for place in range(STEPS)]
+        numbers = Again(list(range(len(batches))), STEPS)
         return self._fit(engine, numbers, self._pace(seconds, self._warm_steps(0)), workers, setup)
 
     def train(self, workers: int, seconds: float | None = None) -> Reading:
