@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from lightning.fabric.utilities import move_data_to_device
 
+from hostcast.benchmark.engines.again import Again
 from hostcast.benchmark.engines.data import FORECAST_FEATURES, forecast_cutoffs, open_data
 from hostcast.benchmark.engines.pace import Pace, PaceClock
 from hostcast.benchmark.engines.shapes import STEPS, Device, Shape, params_of
@@ -119,7 +120,7 @@ class Bench:
         loader, setup = self._train_loader(workers)
         batches = [self._unpacked(raw) for raw, _ in zip(loader, range(LOADED), strict=False)]
         engine = cast(Engine, _Loaded(self.engine, batches))
-        numbers = [place % len(batches) for place in range(STEPS)]
+        numbers = Again(list(range(len(batches))), STEPS)
         return self._fit(engine, numbers, self._pace(seconds, self._warm_steps(0)), workers, setup)
 
     def train(self, workers: int, seconds: float | None = None) -> Reading:
@@ -145,12 +146,6 @@ class Bench:
         """Number of the network's weights."""
         network = self.engine.network(self.spec, Architecture.of(self.params.model))
         return sum(weight.numel() for weight in network.parameters())
-
-    def keep_loaders(self, workers: set[int]) -> None:
-        """Forget all loaders with other numbers of workers, and end their workers."""
-        for loaders in (self._loaders, self._forecast_loaders):
-            for count in set(loaders) - workers:
-                del loaders[count]
 
     def _fit(self, engine: Engine, loader: Iterable[Any], pace: Pace, workers: int, setup: float) -> Reading:
         train, seed = self.params.train, self.params.base.random_seed
