@@ -7,7 +7,14 @@ import sys
 from functools import partial
 
 from hostcast import paths
-from hostcast.benchmark import Options, run_engines, run_gains, write_benchmark, write_results
+from hostcast.benchmark import (
+    Options,
+    require_success,
+    run_engines,
+    run_gains,
+    write_benchmark,
+    write_results,
+)
 from hostcast.features import FeatureTable, read_roles
 from hostcast.params import Params
 from hostcast.splitting import read_split
@@ -19,6 +26,8 @@ def main(options: Options, params: Params) -> None:
     engines = run_engines(params)
     if options.out is not None:
         write_results(engines, options.out)
+    require_success(engines)
+    if options.out is not None:
         return
     gains = run_gains(
         FeatureTable.open(paths.FEATURES),

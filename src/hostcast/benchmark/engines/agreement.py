@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.utilities import move_data_to_device
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from hostcast.benchmark.engines.again import Again
 from hostcast.benchmark.engines.data import Data, open_data
 from hostcast.benchmark.engines.shapes import Device, Shape, params_of
 from hostcast.benchmark.quiet import quieten
-from hostcast.engines import Architecture, Engine, LoaderOptions, Network, get_engine
+from hostcast.engines import Engine, LoaderOptions, Network, get_engine
 from hostcast.errors import HostcastError
 from hostcast.params import Params
+from hostcast.training.fit import make_network
+from hostcast.training.graphed import module_type
 from hostcast.training.module import ForecastModule
 from hostcast.training.seeds import seed_everything
+from hostcast.training.trainer import make_trainer
 from hostcast.windows import Batch, InputSpec, fit_inputs
 
 __all__ = ["TOLERANCES", "Agreement", "Comparison", "compare_engines", "require_agreement"]
 
+STEPS = 4
 # largest difference, relative to the largest value of the reference
 TOLERANCES = {
     "batches": 1e-6,
@@ -30,6 +36,7 @@ TOLERANCES = {
     "forecast_quantiles": 1e-4,
     "loss": 1e-4,
     "gradients": 1e-3,
+    "loss_after_steps": 1e-3,
 }
 
 
@@ -67,6 +74,7 @@ class Agreement:
         forecast_quantiles: as computed in forecasting.
         loss: of the training loss.
         gradients: of the loss by all weights.
+        loss_after_steps: of the training loss, after a few steps on the same batch.
     """
 
     shape: str
@@ -77,6 +85,7 @@ class Agreement:
     forecast_quantiles: float
     loss: float
     gradients: float
+    loss_after_steps: float
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -108,6 +117,7 @@ class _Outcome:
     forecast: Tensor
     loss: Tensor
     gradients: Tensor
+    later_loss: Tensor
 
 
 def compare_engines(comparison: Comparison) -> Agreement:
@@ -118,16 +128,10 @@ def compare_engines(comparison: Comparison) -> Agreement:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     seed_everything(comparison.params.base.random_seed)
     data = open_data(comparison.folder)
-    first, second = comparison.engines
-    params = params_of(comparison.shape, comparison.params, engine=first, device=comparison.device)
-    spec = fit_inputs(data.features, data.roles, data.split, params)
-    # dropout draws other numbers in each engine
-    architecture = replace(Architecture.of(params.model), dropout=0.0)
-    weights = get_engine(first).network(spec, architecture).state_dict()
-    expected, actual = (
-        _computed(get_engine(name), data, spec, architecture, weights, comparison, params)
-        for name in (first, second)
-    )
+    params = [_params(comparison, name) for name in comparison.engines]
+    spec = fit_inputs(data.features, data.roles, data.split, params[0])
+    weights = make_network(get_engine(comparison.engines[0]), spec, params[0]).state_dict()
+    expected, actual = (_computed(data, spec, weights, comparison, own) for own in params)
     pairs = [
         (getattr(actual.batch, name), getattr(expected.batch, name))
         for name in ("target", "observed", "center", "spread")
@@ -141,31 +145,38 @@ def compare_engines(comparison: Comparison) -> Agreement:
         forecast_quantiles=_difference(actual.forecast, expected.forecast),
         loss=_difference(actual.loss, expected.loss),
         gradients=_difference(actual.gradients, expected.gradients),
+        loss_after_steps=_difference(actual.later_loss, expected.later_loss),
     )
 
 
+def _params(comparison: Comparison, engine: str) -> Params:
+    params = params_of(comparison.shape, comparison.params, engine=engine, device=comparison.device)
+    train = params.train.model_copy(update={"precision": "32-true", "compile": False, "learning_rate": 0.01})
+    # dropout draws other numbers in each engine
+    model = params.model.model_copy(update={"dropout": 0.0})
+    return params.model_copy(update={"train": train, "model": model})
+
+
 def _computed(
-    engine: Engine,
-    data: Data,
-    spec: InputSpec,
-    architecture: Architecture,
-    weights: dict[str, Tensor],
-    comparison: Comparison,
-    params: Params,
+    data: Data, spec: InputSpec, weights: dict[str, Tensor], comparison: Comparison, params: Params
 ) -> _Outcome:
+    engine, train = get_engine(params.train.engine), params.train
     cutoffs = data.split.cutoffs("validation")
     shown = cutoffs.iloc[:: max(1, len(cutoffs) // comparison.windows)].head(comparison.windows)
     loader = engine.source(data.features, spec).loader(
         shown, batch_size=comparison.windows, options=LoaderOptions()
     )
-    raw = move_data_to_device(next(iter(loader)), torch.device(comparison.device))
-    network: Network = engine.network(spec, architecture)
+    raw = next(iter(loader))
+    network = make_network(engine, spec, params)
     network.load_state_dict(weights)
-    network = network.to(comparison.device).train()
-    module = ForecastModule(network, engine, spec, params.train, params.train.learning_rate)
-    module = module.to(comparison.device)
+    later_loss = _loss_after_steps(engine, spec, params, network, raw)
+    network.load_state_dict(weights)
+    network.to(comparison.device).train()
+    module = ForecastModule(network, engine, spec, train, train.learning_rate).to(comparison.device)
+    raw = move_data_to_device(raw, torch.device(comparison.device))
     batch = engine.unpack(raw, spec)
     trained = network(batch).quantiles.detach()
+    network.zero_grad()
     loss = module.training_step(raw, 0)
     torch.autograd.backward(loss)
     gradients = torch.cat(
@@ -176,7 +187,32 @@ def _computed(
     )
     with torch.inference_mode():
         forecast = network.eval()(batch).quantiles
-    return _Outcome(batch, trained, forecast, loss.detach(), gradients)
+    return _Outcome(batch, trained, forecast, loss.detach(), gradients, later_loss)
+
+
+def _loss_after_steps(engine: Engine, spec: InputSpec, params: Params, network: Network, raw: Any) -> Tensor:
+    """The loss of a batch that was trained on a few times, in the loop that is measured."""
+    last = _LastLoss()
+    module = module_type(engine, params)(network, engine, spec, params.train, params.train.learning_rate)
+    trainer = make_trainer(
+        params,
+        callbacks=[last],
+        logger=False,
+        max_epochs=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
+    trainer.fit(module, Again([raw], STEPS))
+    return last.loss
+
+
+class _LastLoss(Callback):
+    loss: Tensor
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.loss = outputs["loss"].detach().clone()
 
 
 def _difference(actual: Tensor, expected: Tensor) -> float:

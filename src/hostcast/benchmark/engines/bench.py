@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, cast
 import torch
 from lightning.fabric.utilities import move_data_to_device
 
+from hostcast.benchmark.engines.again import Again
 from hostcast.benchmark.engines.data import FORECAST_FEATURES, forecast_cutoffs, open_data
 from hostcast.benchmark.engines.pace import Pace, PaceClock
 from hostcast.benchmark.engines.shapes import STEPS, Device, Shape, params_of
@@ -118,7 +120,7 @@ class Bench:
         loader, setup = self._train_loader(workers)
         batches = [self._unpacked(raw) for raw, _ in zip(loader, range(LOADED), strict=False)]
         engine = cast(Engine, _Loaded(self.engine, batches))
-        numbers = [place % len(batches) for place in range(STEPS)]
+        numbers = Again(list(range(len(batches))), STEPS)
         return self._fit(engine, numbers, self._pace(seconds, self._warm_steps(0)), workers, setup)
 
     def train(self, workers: int, seconds: float | None = None) -> Reading:
@@ -144,12 +146,6 @@ class Bench:
         """Number of the network's weights."""
         network = self.engine.network(self.spec, Architecture.of(self.params.model))
         return sum(weight.numel() for weight in network.parameters())
-
-    def keep_loaders(self, workers: set[int]) -> None:
-        """Forget all loaders with other numbers of workers, and end their workers."""
-        for loaders in (self._loaders, self._forecast_loaders):
-            for count in set(loaders) - workers:
-                del loaders[count]
 
     def _fit(self, engine: Engine, loader: Iterable[Any], pace: Pace, workers: int, setup: float) -> Reading:
         train, seed = self.params.train, self.params.base.random_seed
@@ -179,6 +175,7 @@ class Bench:
                 seed=self.params.base.random_seed,
             )
             self._loaders[workers] = loader, self._source_seconds + time.perf_counter() - start
+        _spare_garbage(workers)
         return self._loaders[workers]
 
     def _forecast_loader(self, workers: int) -> tuple[Iterable[Any], float]:
@@ -191,6 +188,7 @@ class Bench:
                 options=self._options(workers),
             )
             self._forecast_loaders[workers] = loader, time.perf_counter() - start
+        _spare_garbage(workers)
         return self._forecast_loaders[workers]
 
     def _options(self, workers: int) -> LoaderOptions:
@@ -230,6 +228,13 @@ class Bench:
             if self.job.device == "cuda"
             else None,
         )
+
+
+def _spare_garbage(workers: int) -> None:
+    """A worker is forked: what it collected of its parent's tensors on a GPU would end it."""
+    if workers > 0:
+        gc.collect()
+        gc.freeze()
 
 
 class _Loaded:

@@ -50,13 +50,14 @@ def open_data(folder: Path) -> Data:
     )
 
 
-def write_data(folder: Path, shape: Shape, params: Params) -> None:
-    """Write a shape's data as the pipeline would, and the table of many servers that are forecast at once.
+def write_data(folder: Path, shape: Shape, params: Params, *, forecasts: bool = False) -> None:
+    """Write a shape's data as the pipeline would.
 
     Args:
         folder: takes the place of the project's root.
         shape: what to make.
         params: of the shape; the seed and section split are read.
+        forecasts: write the table of many servers that are forecast at once, too.
     """
     seed = params.base.random_seed
     frame = make_frame(shape, seed, series=shape.series, rows=shape.rows)
@@ -64,7 +65,7 @@ def write_data(folder: Path, shape: Shape, params: Params) -> None:
     write_roles(make_roles(shape), folder / ROLES)
     split = make_split(frame, shape.target_names, params.split, params.base.step)
     write_split(split, folder / SPLIT, folder / WINDOWS)
-    if shape.forecast_series:
+    if forecasts:
         many = make_frame(shape, seed + 1, series=shape.forecast_series, rows=shape.steps)
         write_parquet(folder / FORECAST_FEATURES, many)
 

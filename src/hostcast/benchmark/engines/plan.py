@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostcast.benchmark.engines.shapes import SHAPES, Device
+from hostcast.benchmark.engines.shapes import SHAPES, Device, Shape
 from hostcast.errors import HostcastError
 from hostcast.params import Params
 
@@ -42,38 +42,53 @@ class Plan:
     time_limit: float | None
 
 
-def make_plan(params: Params, device: Device, *, project: Path = Path()) -> Plan:
+def make_plan(
+    params: Params, device: Device, *, shapes: Mapping[str, Shape] = SHAPES, project: Path = Path()
+) -> Plan:
     """What section `benchmark` of the params asks for.
+
+    Args:
+        params: the project's params.
+        device: what to run on.
+        shapes: all there are.
+        project: folder with the project's own data, for the time to quality.
 
     Raises:
         HostcastError: benchmark.only names what there is not.
     """
     budget = params.benchmark
     full = budget.suite == "full"
-    usual = ["fleet"] if not full else ["fleet", "large"] if device == "cpu" else list(SHAPES)
+    usual = ["fleet"] if not full else ["fleet", "large"] if device == "cpu" else list(shapes)
     folders = {OWN: project, **{Path(folder).name: Path(folder) for folder in budget.quality_data}}
-    every = [(shape, one) for shape in SHAPES for one in MEASUREMENTS]
+    every = [(shape, one) for shape in shapes for one in MEASUREMENTS]
     every += [(name, TIME_TO_QUALITY) for name in folders]
     if budget.only:
-        _require_known(budget.only, [*SHAPES, *folders])
+        _require_known(budget.only, [*shapes, *folders])
         chosen = [pair for pair in every if _is_named(pair, budget.only, usual)]
     else:
         chosen = [
             (shape, one) for shape, one in every if (full if one == TIME_TO_QUALITY else shape in usual)
         ]
-    shapes: dict[str, list[str]] = {}
+    measured: dict[str, list[str]] = {}
     for shape, one in chosen:
         if one != TIME_TO_QUALITY:
-            shapes.setdefault(shape, []).append(one)
+            measured.setdefault(shape, []).append(one)
     return Plan(
         device=device,
-        shapes=shapes,
+        shapes=measured,
         quality={shape: folders[shape] for shape, one in chosen if one == TIME_TO_QUALITY},
         memory=MEMORY in budget.only if budget.only else full,
         repeats=(5 if full else 3) if budget.engine_repeats == "auto" else budget.engine_repeats,
-        seconds=(3.0 if full else 1.5) if budget.seconds == "auto" else budget.seconds,
+        seconds=_seconds(budget.suite, device) if budget.seconds == "auto" else budget.seconds,
         time_limit=budget.time_limit,
     )
+
+
+def _seconds(suite: str, device: Device) -> float:
+    # a GPU's speed varies little, and it runs many steps in a second
+    if device == "cuda":
+        return 1.0
+    return 3.0 if suite == "full" else 1.5
 
 
 def _is_named(pair: tuple[str, str], names: Iterable[str], usual: list[str]) -> bool:

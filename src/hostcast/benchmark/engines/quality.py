@@ -15,7 +15,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from pydantic import ValidationError
 
 from hostcast.benchmark.engines.data import Data, open_data
-from hostcast.benchmark.engines.plan import Plan
 from hostcast.benchmark.engines.shapes import Device
 from hostcast.benchmark.isolation import in_fresh_process
 from hostcast.benchmark.quiet import quieten
@@ -134,37 +133,36 @@ class QualityRun:
 
 
 def race_engines(
-    plan: Plan, params: Mapping[str, Params], threads: int
-) -> tuple[list[QualityRun], dict[str, str]]:
-    """Train both engines on each data set, the reference to its own early stop, the other as far as that.
+    data: str, folder: Path, params: Mapping[str, Params], device: Device, threads: int
+) -> tuple[list[QualityRun], str | None]:
+    """Train both engines, the reference to its own early stop, the other as far as that.
 
     Args:
-        plan: says on which data.
+        data: name of the data.
+        folder: project that holds it.
         params: by role; see `recipes`.
+        device: what to run on.
         threads: torch's compute threads.
 
     Returns:
-        All trainings, and which data could not be had, with the reason.
+        All trainings, and why there are none where the data is missing.
     """
+    absent = [path for path in (FEATURES, ROLES, SPLIT, WINDOWS) if not (folder / path).exists()]
+    if absent:
+        log.warning("no time to quality on %s: there is no %s", data, folder / absent[0])
+        return [], f"there is no {folder / absent[0]}"
     runs: list[QualityRun] = []
-    left_out: dict[str, str] = {}
-    for data, folder in plan.quality.items():
-        absent = [path for path in (FEATURES, ROLES, SPLIT, WINDOWS) if not (folder / path).exists()]
-        if absent:
-            left_out[f"{data}.time_to_quality"] = f"there is no {folder / absent[0]}"
-            log.warning("%s.time_to_quality is left out: there is no %s", data, folder / absent[0])
-            continue
-        for repeat in range(params["reference"].benchmark.quality_repeats):
-            goal: float | None = None
-            for role in ("reference", "fused"):
-                own = params[role]
-                seed = (own.base.random_seed + repeat) % 2**32
-                race = Race(folder, own, plan.device, threads, seed, goal)
-                course = in_fresh_process(run_race, race, label=f"{data}, time to quality, {role}")
-                goal = course.best if goal is None else goal
-                runs.append(QualityRun(data, repeat, role, course, goal, reached_at(course, goal)))
-                log.info("%s, seed %d, %s: %s", data, seed, role, _outcome(runs[-1]))
-    return runs, left_out
+    for repeat in range(params["reference"].benchmark.quality_repeats):
+        goal: float | None = None
+        for role in ("reference", "fused"):
+            own = params[role]
+            seed = (own.base.random_seed + repeat) % 2**32
+            race = Race(folder, own, device, threads, seed, goal)
+            course = in_fresh_process(run_race, race, label=f"{data}, time to quality, {role}")
+            goal = course.best if goal is None else goal
+            runs.append(QualityRun(data, repeat, role, course, goal, reached_at(course, goal)))
+            log.info("%s, seed %d, %s: %s", data, seed, role, _outcome(runs[-1]))
+    return runs, None
 
 
 def _outcome(run: QualityRun) -> str:

@@ -31,13 +31,16 @@ def render_engines(done: EngineRuns) -> str:
     speeds = [result for result in results if result.unit == "windows/s"]
     parts = ["## The engines side by side", _machine(done.facts), _measurements(results), _legend(done)]
     if speeds:
-        parts += ["### Memory and what is not counted", _costs(speeds)]
+        parts += ["### Memory and what is not counted", _costs(speeds), _reading_of_costs()]
     if done.memory is not None:
         parts.append(_many_rows(done))
     if done.quality:
         parts += ["### Time to quality", _quality(done)]
     if done.left_out:
-        parts.append(bullets(f"`{name}` is left out: {reason}." for name, reason in done.left_out.items()))
+        missing = (f"No time to quality on `{name}`: {why}." for name, why in done.left_out.items())
+        parts.append(bullets(missing))
+    if done.failures:
+        parts.append(bullets(f"**`{name}` failed**: {why}" for name, why in done.failures.items()))
     if done.agreements:
         parts += ["### Both compute the same", _agreement(done)]
     parts += ["### The floor", _floor(done), "### How the engines were measured", _method(done)]
@@ -101,6 +104,15 @@ def _costs(results: Iterable[Result]) -> str:
     return table(titles, rows)
 
 
+def _reading_of_costs() -> str:
+    return (
+        "Memory is the peak of the process in the first repeat, libraries included, with what its loading "
+        "processes don't share with it; what is measured first may leave memory behind that is counted with "
+        "what comes later. Set-up is from the features table to the loader; warm-up is what came before "
+        "counting."
+    )
+
+
 def _many_rows(done: EngineRuns) -> str:
     memory = done.memory
     assert memory is not None
@@ -141,7 +153,7 @@ def _agreement(done: EngineRuns) -> str:
     return (
         table(["Shape", "Windows", *titles], rows)
         + "\n\nLargest difference as a share of the largest value, in fp32, with the same weights on the "
-        "same windows. The benchmark stops if one is too large."
+        "same windows. Where one is too large, nothing is measured and the benchmark fails."
     )
 
 
@@ -160,18 +172,16 @@ def _floor(done: EngineRuns) -> str:
 def _method(done: EngineRuns) -> str:
     plan = done.plan
     lines = [
-        "Each engine has a process of its own at each shape, where data set, loader and model are made "
-        "as `train` makes them. The engines take turns, and who begins changes with each repeat. Counting "
-        f"begins once warm and lasts at least {plan.seconds:g} s; the device is waited for at both ends "
-        "only.",
+        "Each engine has a process of its own at each shape, where data set, loader and model are made as in "
+        "the stage train. The engines take turns, and who begins changes with each repeat. Counting begins "
+        f"once warm and lasts at least {plan.seconds:g} s; the device is waited for at both ends only.",
         "Loading: batches are loaded, moved to the device and unpacked. Training step: Lightning's loop on "
         "batches that are on the device already. Training, end to end: Lightning's loop from the loader to "
         "the optimiser, without validation, checkpoints and logs. Forecasting: from the loader to quantiles "
         "in the targets' units, in the processor's memory; one forecast of each of many servers.",
         "The reference engine loads with as many processes as it is fastest with: 0, 1, 2, 4, ... up to the "
         "number of cores are tried for loading, and the best of them against 0 for training, whose number "
-        "forecasting takes too. Set-up is from the features table to the loader; warm-up is what came before "
-        "counting.",
+        "forecasting takes too.",
         *(_sizes(shape, plan.device) for shape in done.shapes.values()),
     ]
     if done.quality:

@@ -30,7 +30,7 @@ class Result:
         repeats: number of pairs.
         workers: loading processes of the reference engine.
         warm_up_seconds, setup_seconds: medians, by role.
-        memory: peak memory in MiB by role and kind, the largest of the repeats.
+        memory: peak memory in MiB by role and kind (rss, gpu), of the first repeat.
         share_of_floor: by role, the speed as a share of what the machine's ceilings allow at most.
     """
 
@@ -55,8 +55,8 @@ class Result:
 def engine_results(done: EngineRuns) -> list[Result]:
     """All measurements, by shape."""
     results = []
-    for shape, measurements in done.plan.shapes.items():
-        floor = _floor(done, shape)
+    for shape in done.shapes:
+        floor, measurements = _floor(done, shape), done.plan.shapes[shape]
         for measurement in MEASUREMENTS:
             if measurement in measurements:
                 here = (done.runs["shape"] == shape) & (done.runs["measurement"] == measurement)
@@ -92,7 +92,7 @@ def engine_metrics(done: EngineRuns) -> dict[str, Any]:
 
 def results_document(done: EngineRuns) -> dict[str, Any]:
     """All that was measured, with what it was measured on: JSON-able."""
-    floors = {shape: _floor(done, shape).to_dict() for shape in done.plan.shapes}
+    floors = {shape: _floor(done, shape).to_dict() for shape in done.shapes}
     return {
         **done.facts,
         "device": done.plan.device,
@@ -102,6 +102,7 @@ def results_document(done: EngineRuns) -> dict[str, Any]:
         "memory": None if done.memory is None else done.memory.to_dict(),
         "agreement": [agreement.to_dict() for agreement in done.agreements],
         "left_out": done.left_out,
+        "failures": done.failures,
         "ceilings": done.ceilings.to_dict(),
         "floors": floors,
         "shapes": {
@@ -117,17 +118,6 @@ def _speed(done: EngineRuns, shape: str, measurement: str, runs: pd.DataFrame, f
     spreads = {role: spread_of(speeds[role]) for role in ROLES}
     by_role = {role: runs[runs["role"] == role] for role in ROLES}
     least = _least_seconds(done, shape, measurement, floor)
-    memory = {
-        role: {
-            "rss": float(part["peak_memory_mib"].max()),
-            **(
-                {"gpu": float(part["peak_gpu_memory_mib"].astype(float).max())}
-                if done.plan.device == "cuda"
-                else {}
-            ),
-        }
-        for role, part in by_role.items()
-    }
     return Result(
         shape=shape,
         measurement=measurement,
@@ -139,9 +129,18 @@ def _speed(done: EngineRuns, shape: str, measurement: str, runs: pd.DataFrame, f
         workers=int(by_role["reference"]["workers"].iloc[0]),
         warm_up_seconds={role: float(part["warm_up_seconds"].median()) for role, part in by_role.items()},
         setup_seconds={role: float(part["setup_seconds"].median()) for role, part in by_role.items()},
-        memory=memory,
+        memory={role: _peaks(part) for role, part in by_role.items()},
         share_of_floor={role: spread.median * least for role, spread in spreads.items()},
     )
+
+
+def _peaks(runs: pd.DataFrame) -> dict[str, float]:
+    # later repeats find what the earlier ones left in the process
+    first = runs.sort_values("repeat").iloc[0]
+    peaks = {"rss": float(first["peak_memory_mib"])}
+    if pd.notna(first["peak_gpu_memory_mib"]):
+        peaks["gpu"] = float(first["peak_gpu_memory_mib"])
+    return peaks
 
 
 def _least_seconds(done: EngineRuns, shape: str, measurement: str, floor: Floor) -> float:

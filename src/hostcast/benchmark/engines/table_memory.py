@@ -21,7 +21,7 @@ from hostcast.windows import fit_inputs
 __all__ = ["MANY_ROWS", "TableMemory", "memory_of_many_rows"]
 
 # 10 million rows in all
-MANY_ROWS = replace(SHAPES["fleet"], name="rows", series=1000, rows=10_000, forecast_series=0)
+MANY_ROWS = replace(SHAPES["fleet"], name="rows", series=1000, rows=10_000)
 BATCHES = 100
 
 
