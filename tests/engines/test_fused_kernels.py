@@ -185,6 +185,17 @@ def test_recurrence(size: tuple[int, int], width: int, inner: int, short: bool) 
         assert (out[torch.arange(steps) >= lengths[:, None]] == 0).all()
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.9999999])
+def test_recurrence_in_layers_with_dropout_between_them(dropout: float) -> None:
+    # at such a rate everything is dropped, so there is no chance in it
+    torch.manual_seed(0)
+    network = nn.LSTM(5, 7, num_layers=3, dropout=dropout, batch_first=True)
+    x, state = torch.randn(33, 6, 5), torch.randn(2, 3, 33, 7)
+    out, end = LAYERS.recur(network, x, (state[0], state[1]), None, dropout=dropout)
+    true, true_end = network.double()(x.double(), (state[0].double(), state[1].double()))
+    assert_near([out, *end], [true, *true_end])
+
+
 def test_what_is_asked_without_gradients_is_the_same() -> None:
     torch.manual_seed(0)
     network, x, state = nn.LSTM(5, 7, batch_first=True), torch.randn(33, 6, 5), torch.randn(2, 1, 33, 7)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks_of import Computed, as_reference, computed, made_batch, made_network, made_spec
@@ -279,6 +280,26 @@ def test_it_drops_where_the_reference_drops() -> None:
     assert_same(fused, reference)
     quiet, _ = both(sizes(12, 3, 2, 6), spec, batch)
     assert not torch.allclose(fused.out.quantiles, quiet.out.quantiles, rtol=0.1)
+
+
+@pytest.mark.parametrize("way", ["torch"], indirect=True)
+def test_it_drops_as_many_values_as_the_reference(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # those that another dropout follows, too
+    spec = made_spec(**WIDE)
+    batch = made_batch(spec, 17)
+    original, counted = F.dropout, []
+
+    def counting(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        counted.append(x.numel() if training and p > 0 else 0)
+        return original(x, p, training, inplace)
+
+    monkeypatch.setattr(F, "dropout", counting)
+    totals = []
+    for engine, given_ in (("fused", batch), ("reference", as_reference(batch, spec))):
+        counted.clear()
+        made_network(engine, spec, sizes(12, 3, dropout=0.1))(given_)
+        totals.append(sum(counted))
+    assert totals[0] == totals[1] > 0
 
 
 def test_with_dropout_every_gradient_is_that_of_what_was_computed() -> None:
