@@ -17,7 +17,7 @@ from hostcast.benchmark.engines.pace import Pace, PaceClock
 from hostcast.benchmark.engines.shapes import STEPS, Device, Shape, params_of
 from hostcast.benchmark.memory import MIB, forget_peak, peak_resident_mib, workers_own_mib
 from hostcast.benchmark.quiet import quieten
-from hostcast.engines import Architecture, Engine, LoaderOptions, get_engine
+from hostcast.engines import Architecture, Engine, LoaderOptions, Network, get_engine
 from hostcast.features import FeatureTable
 from hostcast.forecasting import forecast_values
 from hostcast.params import Params
@@ -103,6 +103,9 @@ class Bench:
         # by number of workers: a loader, and the seconds it took to make
         self._loaders: dict[int, tuple[Iterable[Any], float]] = {}
         self._forecast_loaders: dict[int, tuple[Iterable[Any], float]] = {}
+        # made when first used; what is compiled for a network stays with it
+        self._trained: Network | None = None
+        self._forecaster: Network | None = None
 
     def loader(self, workers: int, seconds: float | None = None) -> Reading:
         """Load batches and unpack them on the device; nothing is computed with them."""
@@ -131,13 +134,17 @@ class Bench:
     def predict(self, workers: int, seconds: float | None = None) -> Reading:
         """Forecast all servers of the forecast table, again and again."""
         loader, setup = self._forecast_loader(workers)
-        network = self.engine.network(self.spec, Architecture.of(self.params.model))
-        network = network.to(self.job.device).eval()
-        network.interpreting = False
-        count = self.job.shape.forecast_series
-        pace = self._pace(seconds, warm_batches=1, least=1)
+        count, device = self.job.shape.forecast_series, torch.device(self.job.device)
+        if self._forecaster is None:
+            self._forecaster = self.engine.network(self.spec, Architecture.of(self.params.model))
+            self._forecaster.to(device).eval().interpreting = False
+            warm_up = 1
+        else:
+            # a pass may take a minute
+            warm_up = 0
+        pace = self._pace(seconds, warm_up, least=1)
         while not pace.done:
-            forecast_values(network, self.engine, self.spec, loader, device=torch.device(self.job.device))
+            forecast_values(self._forecaster, self.engine, self.spec, loader, device=device)
             pace.tick(count)
         return self._reading(pace, workers, setup)
 
@@ -149,8 +156,10 @@ class Bench:
     def _fit(self, engine: Engine, loader: Iterable[Any], pace: Pace, workers: int, setup: float) -> Reading:
         train, seed = self.params.train, self.params.base.random_seed
         seed_everything(seed)
-        network = make_network(engine, self.spec, self.params)
-        module = module_type(engine, self.params)(network, engine, self.spec, train, train.learning_rate)
+        if self._trained is None:
+            self._trained = make_network(engine, self.spec, self.params)
+        kind = module_type(engine, self.params)
+        module = kind(self._trained, engine, self.spec, train, train.learning_rate)
         trainer = make_trainer(
             self.params,
             callbacks=[EpochSeeds(seed), PaceClock(pace, train.batch_size)],
@@ -196,7 +205,7 @@ class Bench:
 
     def _warm_steps(self, workers: int) -> int:
         # a GPU uses up what workers have loaded ahead in no time, and then waits for them
-        return 10 + 2 * workers if self.job.device == "cuda" else 2
+        return 10 + 2 * workers if self.job.device == "cuda" else 1
 
     def _pace(
         self, seconds: float | None, warm_batches: int, *, least: int = 2, warm_seconds: float = 0.0

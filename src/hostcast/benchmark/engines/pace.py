@@ -42,7 +42,7 @@ class Pace:
         self._gpu = device == "cuda"
         self._events: deque[torch.cuda.Event] = deque()
         self._origin = self._now()
-        self._start: float | None = None
+        self._start = None if warm_batches else self._origin
         self._batches = 0
         self.warm_up_seconds = 0.0
         self.seconds = 0.0
