@@ -76,7 +76,7 @@ def test_the_validation_loss_does_not_depend_on_the_batches() -> None:
     with torch.no_grad():
         for index, raw in enumerate(batches):
             module.validation_step(raw, index)
-            _, loss, values = module._sums(raw)
+            loss, values = module._sums(module.engine.unpack(raw, module.spec))
             per_batch.append((loss.double(), values.double()))
     total = sum(loss for loss, _ in per_batch) / sum(values for _, values in per_batch)
     whole = (total * module.target_weights).mean()

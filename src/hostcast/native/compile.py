@@ -40,8 +40,9 @@ def find_compiler() -> str | None:
 def compile_sources(sources: list[Path]) -> Path | None:
     """The shared library of these C files, compiled now or found in the cache.
 
-    Its name is a hash of the sources, the flags, the compiler and the processor, so a stale one is never
-    used; headers beside the sources count. Nothing but the files given is read, and no shell is involved.
+    Its name holds a hash of the sources, the flags, the compiler and the processor, so a stale one is never
+    used, and a hash of its content, so a damaged one isn't either; headers beside the sources count. Nothing
+    but the files given is read, and no shell is involved.
 
     Returns:
         None if there is no compiler or it fails; the reason is logged.
@@ -50,6 +51,20 @@ def compile_sources(sources: list[Path]) -> Path | None:
     if compiler is None:
         log.warning("no C compiler (cc, gcc or clang) found: computing with torch alone, which is slower")
         return None
+    try:
+        folder, name = cache_folder(), f"kernels-{_identity(compiler, sources)}"
+        return _kept(folder, name) or _compiled(compiler, sources, folder, name)
+    except (OSError, RuntimeError) as problem:
+        # a RuntimeError is a compiler's, or Path.home's for a user without a home
+        log.warning(
+            "the kernels could not be compiled, computing with torch alone, which is slower "
+            "($HOSTCAST_CACHE_DIR may name another folder to keep them in): %s",
+            problem,
+        )
+        return None
+
+
+def _identity(compiler: str, sources: list[Path]) -> str:
     identity = hashlib.sha256()
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     for part in (version, _processor().encode(), " ".join(FLAGS).encode()):
@@ -57,30 +72,31 @@ def compile_sources(sources: list[Path]) -> Path | None:
     headers = {header for source in sources for header in source.parent.glob("*.h")}
     for source in [*sources, *sorted(headers)]:
         identity.update(source.read_bytes())
-    folder = cache_folder()
-    library = folder / f"kernels-{identity.hexdigest()[:24]}.so"
-    if library.exists():
-        return library
-    error = ""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            built = Path(temporary) / "kernels.so"
-            for flags in (FLAGS, FLAGS_PORTABLE):
-                done = subprocess.run(
-                    [compiler, *flags, *map(str, sources), "-o", str(built), "-lm"],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                if done.returncode == 0:
-                    built.rename(library)
-                    return library
-                error = done.stderr.strip()
-    except OSError as problem:
-        error = str(problem)
-    log.warning("the kernels could not be compiled, computing with torch alone, which is slower: %s", error)
-    return None
+    return identity.hexdigest()[:24]
+
+
+def _kept(folder: Path, name: str) -> Path | None:
+    return next((path for path in folder.glob(f"{name}-*.so") if path == _place(folder, name, path)), None)
+
+
+def _compiled(compiler: str, sources: list[Path], folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        built = Path(temporary) / "kernels.so"
+        for flags in (FLAGS, FLAGS_PORTABLE):
+            done = subprocess.run(
+                [compiler, *flags, *map(str, sources), "-o", str(built), "-lm"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode == 0:
+                return built.rename(_place(folder, name, built))
+    raise RuntimeError(done.stderr.strip())
+
+
+def _place(folder: Path, name: str, library: Path) -> Path:
+    return folder / f"{name}-{hashlib.sha256(library.read_bytes()).hexdigest()[:24]}.so"
 
 
 def _processor() -> str:

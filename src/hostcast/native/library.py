@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import torch
@@ -14,6 +15,8 @@ import torch
 from hostcast.native.compile import compile_sources
 
 __all__ = ["Kernels", "load_kernels", "run_chunks"]
+
+log = logging.getLogger(__name__)
 
 Kernels = ctypes.CDLL
 
@@ -26,8 +29,18 @@ def load_kernels() -> Kernels | None:
     library = compile_sources(sorted(Path(__file__).parent.glob("*.c")))
     if library is None:
         return None
+    try:
+        kernels = ctypes.CDLL(str(library))
+    except OSError as problem:
+        # nothing may be executed from where the cache is
+        log.warning(
+            "the kernels can't be loaded, computing with torch alone, which is slower "
+            "($HOSTCAST_CACHE_DIR may name another folder to keep them in): %s",
+            problem,
+        )
+        return None
     _keep_memory()
-    return ctypes.CDLL(str(library))
+    return kernels
 
 
 def _keep_memory() -> None:
@@ -66,6 +79,10 @@ def run_chunks(task: Callable[[int, int, int], object], items: int, chunks: int)
             task(chunk, edges[chunk], edges[chunk + 1])
 
     others = [_pool(threads - 1).submit(share, thread) for thread in range(1, threads)]
-    share(0)
+    try:
+        share(0)
+    finally:
+        # they write to memory that the caller's error would free
+        wait(others)
     for other in others:
         other.result()

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
+from torch.optim import Optimizer
 
 from hostcast.engines import Engine, Network
 from hostcast.errors import HostcastError
@@ -119,10 +120,24 @@ class ForecastModule(LightningModule):
         """AdamW and the schedule that the params name."""
         return self._optimizers(lr=self.learning_rate)
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Lightning's hook; its own refuses a fused optimiser in bf16 too, where nothing is unscaled."""
+        if gradient_clip_val:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def _optimizers(self, **options: Any) -> Any:
         train = self.train_params
         optimizer = torch.optim.AdamW(
-            self.network.parameters(), weight_decay=train.weight_decay, fused=True, **options
+            self.network.parameters(),
+            weight_decay=train.weight_decay,
+            # a fused step would unscale fp16's gradients itself, after they were clipped
+            fused=train.precision != "16-mixed",
+            **options,
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = lr_schedule(optimizer, train, steps=steps)

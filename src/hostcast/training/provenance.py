@@ -13,11 +13,13 @@ import torch
 import hostcast
 from hostcast.files import sha256_of
 from hostcast.machine import uses_gpu
+from hostcast.native import load_kernels
 from hostcast.params import Params
 
 __all__ = ["provenance_of"]
 
 LIBRARIES = ("torch", "lightning", "pytorch-forecasting", "numpy", "pandas", "safetensors")
+SUFFIXES = (".py", ".c", ".h")
 
 
 def provenance_of(params: Params, inputs: Iterable[Path]) -> dict[str, Any]:
@@ -43,12 +45,22 @@ def provenance_of(params: Params, inputs: Iterable[Path]) -> dict[str, Any]:
             "python": platform.python_version(),
             **{library: version(library) for library in LIBRARIES},
         },
-        "device": torch.cuda.get_device_name() if gpu else f"cpu, {torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name() if gpu else _cpu(params),
     }
+
+
+def _cpu(params: Params) -> str:
+    device = f"cpu, {torch.get_num_threads()} threads"
+    if params.train.engine == "fused":
+        # they round otherwise than torch
+        device += ", C kernels" if load_kernels() is not None else ", no C kernels"
+    return device
 
 
 def _code_hashes() -> dict[str, str]:
     root = Path(hostcast.__file__).parent
-    parts = ("engines", "features", "model", "params", "splitting", "training", "windows")
-    files = [path for part in parts for path in (root / part).rglob("*.py")]
+    parts = ("engines", "features", "model", "native", "params", "splitting", "training", "windows")
+    files = [
+        path for part in parts for path in (root / part).rglob("*") if path.suffix in (".py", ".c", ".h")
+    ]
     return {path.relative_to(root).as_posix(): sha256_of(path) for path in sorted(files)}

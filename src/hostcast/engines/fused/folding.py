@@ -111,11 +111,11 @@ def fold_selection(selection: Any, single_stretch: Tensor, joint_stretch: Tensor
     if c == width:
         skip, skip_map, skip_offset = SKIP_AFFINE, slope, offset
     else:
-        scale = _mask_gate(grns)
+        stretch = _centered(single_stretch * _mask_gate(grns)[:, None])  # (v, c, o)
         skip, skip_map, skip_offset = (
             SKIP_NORMED,
-            slope @ single_stretch * scale,
-            offset @ single_stretch * scale,
+            torch.einsum("vc,vco->vo", slope, stretch),
+            torch.einsum("vc,vco->vo", offset, stretch),
         )
     single = _tail(
         grns,
@@ -132,11 +132,10 @@ def fold_selection(selection: Any, single_stretch: Tensor, joint_stretch: Tensor
     if c == 1:
         skip, skip_map, skip_offset = SKIP_AFFINE, torch.diag(slope[:, 0]), offset[:, 0]
     else:
-        stretch = joint_stretch.view(count, c, count)
-        scale = _mask_gate([grn])[0]
+        stretch = _centered(joint_stretch * _mask_gate([grn])).view(count, c, count)
         skip = SKIP_NORMED
-        skip_map = torch.einsum("vc,vco->ov", slope, stretch) * scale[:, None]
-        skip_offset = torch.einsum("vc,vco->o", offset, stretch) * scale
+        skip_map = torch.einsum("vc,vco->ov", slope, stretch)
+        skip_offset = torch.einsum("vc,vco->o", offset, stretch)
     joint = _tail(
         [grn],
         first=torch.einsum("mvc,vc->mv", first, slope)[None],
@@ -178,6 +177,15 @@ def _tail(
 
 def _mask_gate(grns: list[Any]) -> Tensor:
     return 2.0 * torch.sigmoid(torch.stack([grn.resample_norm.mask for grn in grns]))
+
+
+def _centered(x: Tensor) -> Tensor:
+    """A map without its mean over the outputs, which the norm behind it takes away anyway.
+
+    Where few values are stretched to many, the mean is most of the map: composed with it, the map would be
+    rounded to the mean's size, and the norm magnifies what is left.
+    """
+    return x - x.mean(dim=-1, keepdim=True)
 
 
 def interpolation(wide: int, narrow: int) -> Tensor:
