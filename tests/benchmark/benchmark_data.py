@@ -93,3 +93,15 @@ def fall_out(how: str) -> None:
             raise HostcastError("the loss diverged", remedy="lower train.learning_rate")
         case _:
             raise ValueError("never seen before")
+
+
+class Counter:
+    """Something to hold."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def add(self, number: int) -> int:
+        """The new count."""
+        self.count += number
+        return self.count

@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, cast
 
@@ -112,7 +113,8 @@ class Bench:
         """Load batches and unpack them on the device; nothing is computed with them."""
         loader, setup = self._train_loader(workers)
         pace = self._pace(seconds, warm_batches=3 + 2 * workers, warm_seconds=0.2)
-        for raw in loader:
+        # epoch after epoch: one may be over before it is warm
+        for raw in chain.from_iterable(repeat(loader)):
             pace.tick(self._unpacked(raw).size)
             if pace.done:
                 break

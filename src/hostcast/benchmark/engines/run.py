@@ -129,9 +129,9 @@ def run_engines(
             runs=_table(measured.values()),
             agreements=[each.agreement for each in measured.values()],
             memory=memory,
-            quality=quality,
-            left_out=left_out,
-            failures=failures,
+            quality=list(quality),
+            left_out=dict(left_out),
+            failures=dict(failures),
         )
 
     @contextmanager
