@@ -88,11 +88,12 @@ def test_results_are_saved_after_every_part(suite):
 
 def test_what_fails_at_one_shape_is_told_and_the_others_are_measured(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("HOSTCAST_STATE_DIR", str(tmp_path))
-    params = quick_params(only=["fleet.loader", "large.loader"], engine_repeats=1)
+    params = quick_params(only=["fleet.loader", "large.loader"], engine_repeats=9, time_limit=0.001)
     shapes = {"fleet": TINY, "large": replace(TINY, name="large", rows=5)}
     failed = run_engines(params, engines={"reference": "reference", "fused": "reference"}, shapes=shapes)
 
     assert set(failed.shapes) == {"fleet"}
+    assert failed.runs["repeat"].unique().tolist() == [0], "no time for more"
     assert list(failed.failures) == ["large"]
     with pytest.raises(HostcastError, match="benchmark of large"):
         require_success(failed)
