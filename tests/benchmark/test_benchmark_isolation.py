@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from benchmark_data import Counter, allocate, fall_out, own_process
+from benchmark_data import Counter, allocate, fall_out, own_process, peaks_before_and_after_forgetting
 
 from hostcast.benchmark.isolation import OwnProcess, in_fresh_process
-from hostcast.benchmark.memory import forget_peak, peak_resident_mib
 from hostcast.errors import HostcastError
 
 
@@ -54,9 +53,6 @@ def test_a_process_goes_on_after_a_problem():
 
 
 def test_a_peak_of_memory_can_be_forgotten():
-    held = bytearray(300 * 2**20)
-    high = peak_resident_mib()
-    del held
-    forget_peak()
+    high, later = in_fresh_process(peaks_before_and_after_forgetting, 300, label="a run")
 
-    assert peak_resident_mib() < high - 200
+    assert later < high - 200

@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 from engines_data import TINY, quick_params, write_tiny
 
-from hostcast.benchmark.engines.agreement import (
-    TOLERANCES,
-    Agreement,
-    Comparison,
-    compare_engines,
-    require_agreement,
-)
+from hostcast.benchmark.engines.agreement import TOLERANCES, Agreement, require_agreement
+from hostcast.benchmark.engines.comparison import Comparison, compare_engines
 from hostcast.errors import HostcastError
 
 SAME = Agreement("fleet", "cpu", 8, **dict.fromkeys(TOLERANCES, 0.0))

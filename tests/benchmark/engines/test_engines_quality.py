@@ -7,15 +7,9 @@ from pathlib import Path
 import pytest
 from engines_data import quick_params, write_tiny
 
-from hostcast.benchmark.engines.quality import (
-    Course,
-    Race,
-    Validation,
-    race_engines,
-    reached_at,
-    recipes,
-    run_race,
-)
+from hostcast.benchmark.engines.quality import race_engines
+from hostcast.benchmark.engines.race import Course, Race, Validation, reached_at, run_race
+from hostcast.benchmark.engines.recipes import recipes
 from hostcast.errors import HostcastError
 
 BOTH = {"reference": "reference", "fused": "reference"}

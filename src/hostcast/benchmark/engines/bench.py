@@ -5,24 +5,22 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain, repeat
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 from lightning.fabric.utilities import move_data_to_device
 
-from hostcast.benchmark.engines.again import Again
+from hostcast.benchmark.engines.again import Again, Loaded
 from hostcast.benchmark.engines.data import FORECAST_FEATURES, forecast_cutoffs, open_data
+from hostcast.benchmark.engines.job import Job, Reading
 from hostcast.benchmark.engines.pace import Pace, PaceClock
-from hostcast.benchmark.engines.shapes import STEPS, Device, Shape, params_of
+from hostcast.benchmark.engines.shapes import STEPS, params_of
 from hostcast.benchmark.memory import MIB, forget_peak, peak_resident_mib, workers_own_mib
 from hostcast.benchmark.quiet import quieten
 from hostcast.engines import Architecture, Engine, LoaderOptions, Network, get_engine
 from hostcast.features import FeatureTable
 from hostcast.forecasting import forecast_values
-from hostcast.params import Params
 from hostcast.training.callbacks import EpochSeeds
 from hostcast.training.fit import make_network
 from hostcast.training.graphed import module_type
@@ -30,57 +28,10 @@ from hostcast.training.seeds import seed_everything
 from hostcast.training.trainer import make_trainer
 from hostcast.windows import Batch, fit_inputs
 
-__all__ = ["Bench", "Job", "Reading"]
+__all__ = ["Bench"]
 
 # batches that the training step is measured on, in turn
 LOADED = 4
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a bench is made of; it travels to a process of its own.
-
-    Attributes:
-        engine: name of the engine.
-        shape: sizes of data and model.
-        folder: where the shape's data was written.
-        params: the project's params.
-        device: what to run on.
-        threads: torch's compute threads.
-        seconds: how long to count in each measurement.
-    """
-
-    engine: str
-    shape: Shape
-    folder: Path
-    params: Params
-    device: Device
-    threads: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one measurement came to.
-
-    Attributes:
-        workers: loading processes.
-        windows_per_second: once warm.
-        windows, seconds: what was counted.
-        warm_up_seconds: what went before.
-        setup_seconds: making the data set and the loader, not counted elsewhere.
-        peak_memory_mib: largest resident memory of the process meanwhile, and what its workers add to it.
-        peak_gpu_memory_mib: largest memory allocated on the GPU; None without one.
-    """
-
-    workers: int
-    windows_per_second: float
-    windows: int
-    seconds: float
-    warm_up_seconds: float
-    setup_seconds: float
-    peak_memory_mib: float
-    peak_gpu_memory_mib: float | None
 
 
 class Bench:
@@ -124,7 +75,7 @@ class Bench:
         """Train on a few batches that stay on the device."""
         loader, setup = self._train_loader(workers)
         batches = [self._unpacked(raw) for raw, _ in zip(loader, range(LOADED), strict=False)]
-        engine = cast(Engine, _Loaded(self.engine, batches))
+        engine = cast(Engine, Loaded(self.engine, batches))
         numbers = Again(list(range(len(batches))), STEPS)
         return self._fit(engine, numbers, self._pace(seconds, self._warm_steps(0)), workers, setup)
 
@@ -246,17 +197,3 @@ def _spare_garbage(workers: int) -> None:
     if workers > 0:
         gc.collect()
         gc.freeze()
-
-
-class _Loaded:
-    """An engine whose loader yields places in a list of batches, loaded beforehand."""
-
-    def __init__(self, engine: Engine, batches: list[Batch]) -> None:
-        self._engine = engine
-        self._batches = batches
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
-
-    def unpack(self, raw: int, spec: object) -> Batch:
-        return self._batches[raw]

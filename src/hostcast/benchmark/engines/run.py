@@ -15,12 +15,13 @@ import pandas as pd
 import torch
 
 from hostcast.benchmark.engines.agreement import Agreement
-from hostcast.benchmark.engines.bench import Reading
 from hostcast.benchmark.engines.ceilings import Ceilings, measure_ceilings
 from hostcast.benchmark.engines.data import write_data
 from hostcast.benchmark.engines.facts import chosen_device, gather_facts
+from hostcast.benchmark.engines.job import Reading
 from hostcast.benchmark.engines.plan import MEMORY, Plan, make_plan
-from hostcast.benchmark.engines.quality import QualityRun, race_engines, recipes
+from hostcast.benchmark.engines.quality import QualityRun, race_engines
+from hostcast.benchmark.engines.recipes import recipes
 from hostcast.benchmark.engines.shapes import SHAPES, Device, Shape, params_of
 from hostcast.benchmark.engines.side_by_side import ShapeRuns, measure_shape
 from hostcast.benchmark.engines.table_memory import MANY_ROWS, TableMemory, memory_of_many_rows
