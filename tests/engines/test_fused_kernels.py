@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +30,14 @@ from hostcast.native import load_kernels
 pytestmark = pytest.mark.usefixtures("vectors")
 on_any_vectors = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LAYERS = Layers()
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
 
 # rows are taken 8 to 32 at a time, selection 256 at a time, in 8 pieces of whole windows
 windows_and_steps = st.sampled_from([(1, 1), (1, 31), (2, 33), (9, 300), (31, 3), (65, 2), (17, 16)])
@@ -206,6 +215,30 @@ def test_a_key_or_a_step_that_is_no_number_reaches_all_that_look_at_it() -> None
     x[1, 3, 0] = float("nan")
     out, _ = LAYERS.recur(nn.LSTM(4, 5, batch_first=True), x, (torch.zeros(1, 3, 5),) * 2, None, dropout=0.0)
     assert out[1, 3:].isnan().all() and not out[1, :3].isnan().any() and not out[[0, 2]].isnan().any()
+
+
+def test_no_number_of_threads_changes_a_bit_of_a_kernel() -> None:
+    torch.manual_seed(0)
+    x, skip, down = torch.randn(3, 37, 11, 8)
+    selection, grn = made_selection(8, 5, 8, 6, SKIP_NORMED, SKIP_NORMED), made_grn(1, 8, 8, 8, SKIP_INPUT)
+    glu, norm, network = nn.Linear(8, 16), nn.LayerNorm(8), nn.LSTM(8, 8, batch_first=True)
+    found = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        torch.manual_seed(1)
+        one, other, given_ = changed(selection, leaf), changed(grn, leaf), leaf(x)
+        outputs = [
+            LAYERS.select_variables(x, None, one, dropout=0.2)[0],
+            LAYERS.gated_residual(given_, None, other, dropout=0.2),
+            LAYERS.gated_skip(given_, skip, glu, norm, dropout=0.2),
+            LAYERS.attend(given_[:, -4:, None], given_[:, :, None], given_, None)[:, :, 0],
+            LAYERS.recur(network, given_, (torch.zeros(1, 37, 8),) * 2, None, dropout=0.0)[0],
+        ]
+        leaves = [given_, *tensors_of(one), *tensors_of(other)]
+        leaves += [*glu.parameters(), *norm.parameters(), *network.parameters()]
+        found.append([*outputs, *gradients(outputs, [down[:, -out.shape[1] :] for out in outputs], leaves)])
+    for others in found[1:]:
+        assert all(map(torch.equal, found[0], others))
 
 
 def test_a_kernel_without_memory_is_an_error() -> None:
