@@ -35,7 +35,7 @@ check: $(VENV)/.ready-test ## the quick part of the tests: no whole pipelines
 	pytest -m "not slow"
 
 experiments: $(VENV)/.ready ## the experiment table, headline columns only
-	@dvc exp show --only-changed --md --drop '^(src|stages|data|models|reports|epoch_seconds|all_against_baseline|State|Executor).*'
+	@dvc exp show --only-changed --md --drop '^(src|stages|data|models|reports|epoch_seconds|all_against_baseline|cpu|cuda|memory|State|Executor).*'
 
 tensorboard: $(VENV)/.ready ## TensorBoard on logs/
 	tensorboard --logdir logs

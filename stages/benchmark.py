@@ -23,9 +23,8 @@ from hostcast.stage import run_stage
 
 def main(options: Options, params: Params) -> None:
     params = options.applied(params)
-    engines = run_engines(params)
-    if options.out is not None:
-        write_results(engines, options.out)
+    keep = None if options.out is None else partial(write_results, path=options.out)
+    engines = run_engines(params, save=keep)
     require_success(engines)
     if options.out is not None:
         return

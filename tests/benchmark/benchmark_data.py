@@ -13,6 +13,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from hostcast.benchmark.gains.configurations import BASELINE, configurations
+from hostcast.benchmark.memory import forget_peak, peak_resident_mib
 from hostcast.errors import HostcastError
 from hostcast.features import Features, featurize
 from hostcast.params import Params, parse_params
@@ -79,6 +80,15 @@ def allocate(mib: int) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def peaks_before_and_after_forgetting(mib: int) -> tuple[float, float]:
+    """Peaks of memory, MiB: with so much filled once, and after that was freed and forgotten."""
+    held = np.ones(mib * 2**17)
+    high = peak_resident_mib()
+    del held
+    forget_peak()
+    return high, peak_resident_mib()
+
+
 def own_process(_: None) -> int:
     """The id of the process that runs this."""
     return os.getpid()
@@ -93,3 +103,15 @@ def fall_out(how: str) -> None:
             raise HostcastError("the loss diverged", remedy="lower train.learning_rate")
         case _:
             raise ValueError("never seen before")
+
+
+class Counter:
+    """Something to hold."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def add(self, number: int) -> int:
+        """The new count."""
+        self.count += number
+        return self.count

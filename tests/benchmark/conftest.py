@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from benchmark_data import tiny_data, tiny_params
+from engines_data import TINY, quick_params, write_tiny
 
+from hostcast.benchmark.engines import EngineRuns, run_engines
 from hostcast.benchmark.gains import GainsResult, run_gains
 from hostcast.features import FeatureTable
 
@@ -44,3 +46,28 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
                     os.close(copy)
     terminal_text = (state / "terminal").read_text()
     return Ran(result, terminal_text, sorted(p.name for p in state.iterdir() if p.name != "terminal"))
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The engines side by side, and what was saved on the way."""
+
+    done: EngineRuns
+    saved: list[EngineRuns] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    """Everything there is to measure, on a shape that takes a moment."""
+    project = write_tiny(tmp_path_factory.mktemp("project"))
+    saved: list[EngineRuns] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOSTCAST_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        done = run_engines(
+            quick_params(suite="full", only=["fleet", "fleet.time_to_quality", "memory"]),
+            shapes={"fleet": TINY},
+            many_rows=TINY,
+            project=project,
+            save=saved.append,
+        )
+    return Suite(done, saved)

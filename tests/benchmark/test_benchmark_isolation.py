@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from benchmark_data import allocate, fall_out, own_process
+from benchmark_data import Counter, allocate, fall_out, own_process, peaks_before_and_after_forgetting
 
-from hostcast.benchmark.isolation import in_fresh_process
+from hostcast.benchmark.isolation import OwnProcess, in_fresh_process
 from hostcast.errors import HostcastError
 
 
@@ -35,3 +35,24 @@ def test_a_crash_in_a_run_arrives_with_its_traceback():
 def test_a_killed_run_is_reported_with_its_exit_code():
     with pytest.raises(HostcastError, match="exit code -9"):
         in_fresh_process(fall_out, "kill", label="a run")
+
+
+def test_an_object_is_held_from_one_question_to_the_next():
+    with OwnProcess("counting") as process:
+        process.hold(Counter, 5)
+
+        assert [process.ask("add", 1), process.ask("add", 2)] == [6, 8]
+
+
+def test_a_process_goes_on_after_a_problem():
+    with OwnProcess("a run") as process:
+        with pytest.raises(HostcastError):
+            process.run(fall_out, "problem")
+
+        assert process.run(own_process, None) == process.run(own_process, None)
+
+
+def test_a_peak_of_memory_can_be_forgotten():
+    high, later = in_fresh_process(peaks_before_and_after_forgetting, 300, label="a run")
+
+    assert later < high - 200

@@ -12,8 +12,8 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 
+from hostcast.drawing import plain, split_unit
 from hostcast.evaluation import EvaluationInputs, draw_figures, evaluate, render_report, write_evaluation
-from hostcast.evaluation.figures.style import plain, split_unit
 from hostcast.evaluation.report import wording
 from hostcast.params import load_params
 from hostcast.telemetry import prepare

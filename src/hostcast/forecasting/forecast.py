@@ -115,15 +115,15 @@ def forecast_values(
         device: where to compute.
         note: called with each batch and what came out of it.
     """
-    chunks: list[npt.NDArray[np.float64]] = []
+    chunks: list[npt.NDArray[np.float32]] = []
     with torch.inference_mode():
         for raw in loader:
             batch = engine.unpack(move_data_to_device(raw, device), spec)
             out = network(batch)
-            chunks.append(out.in_units(batch).double().cpu().numpy())
+            chunks.append(out.in_units(batch).cpu().numpy())
             if note is not None:
                 note(batch, out)
-    return np.concatenate(chunks)
+    return np.concatenate(chunks, dtype=np.float64)
 
 
 def _table(

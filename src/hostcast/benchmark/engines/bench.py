@@ -5,23 +5,22 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain, repeat
 from typing import Any, cast
 
 import torch
 from lightning.fabric.utilities import move_data_to_device
 
-from hostcast.benchmark.engines.again import Again
+from hostcast.benchmark.engines.again import Again, Loaded
 from hostcast.benchmark.engines.data import FORECAST_FEATURES, forecast_cutoffs, open_data
+from hostcast.benchmark.engines.job import Job, Reading
 from hostcast.benchmark.engines.pace import Pace, PaceClock
-from hostcast.benchmark.engines.shapes import STEPS, Device, Shape, params_of
+from hostcast.benchmark.engines.shapes import STEPS, params_of
 from hostcast.benchmark.memory import MIB, forget_peak, peak_resident_mib, workers_own_mib
 from hostcast.benchmark.quiet import quieten
-from hostcast.engines import Architecture, Engine, LoaderOptions, get_engine
+from hostcast.engines import Architecture, Engine, LoaderOptions, Network, get_engine
 from hostcast.features import FeatureTable
 from hostcast.forecasting import forecast_values
-from hostcast.params import Params
 from hostcast.training.callbacks import EpochSeeds
 from hostcast.training.fit import make_network
 from hostcast.training.graphed import module_type
@@ -29,57 +28,10 @@ from hostcast.training.seeds import seed_everything
 from hostcast.training.trainer import make_trainer
 from hostcast.windows import Batch, fit_inputs
 
-__all__ = ["Bench", "Job", "Reading"]
+__all__ = ["Bench"]
 
 # batches that the training step is measured on, in turn
 LOADED = 4
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a bench is made of; it travels to a process of its own.
-
-    Attributes:
-        engine: name of the engine.
-        shape: sizes of data and model.
-        folder: where the shape's data was written.
-        params: the project's params.
-        device: what to run on.
-        threads: torch's compute threads.
-        seconds: how long to count in each measurement.
-    """
-
-    engine: str
-    shape: Shape
-    folder: Path
-    params: Params
-    device: Device
-    threads: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one measurement came to.
-
-    Attributes:
-        workers: loading processes.
-        windows_per_second: once warm.
-        windows, seconds: what was counted.
-        warm_up_seconds: what went before.
-        setup_seconds: making the data set and the loader, not counted elsewhere.
-        peak_memory_mib: largest resident memory of the process meanwhile, and what its workers add to it.
-        peak_gpu_memory_mib: largest memory allocated on the GPU; None without one.
-    """
-
-    workers: int
-    windows_per_second: float
-    windows: int
-    seconds: float
-    warm_up_seconds: float
-    setup_seconds: float
-    peak_memory_mib: float
-    peak_gpu_memory_mib: float | None
 
 
 class Bench:
@@ -104,12 +56,16 @@ class Bench:
         # by number of workers: a loader, and the seconds it took to make
         self._loaders: dict[int, tuple[Iterable[Any], float]] = {}
         self._forecast_loaders: dict[int, tuple[Iterable[Any], float]] = {}
+        # made when first used; what is compiled for a network stays with it
+        self._trained: Network | None = None
+        self._forecaster: Network | None = None
 
     def loader(self, workers: int, seconds: float | None = None) -> Reading:
         """Load batches and unpack them on the device; nothing is computed with them."""
         loader, setup = self._train_loader(workers)
         pace = self._pace(seconds, warm_batches=3 + 2 * workers, warm_seconds=0.2)
-        for raw in loader:
+        # epoch after epoch: one may be over before it is warm
+        for raw in chain.from_iterable(repeat(loader)):
             pace.tick(self._unpacked(raw).size)
             if pace.done:
                 break
@@ -119,7 +75,7 @@ class Bench:
         """Train on a few batches that stay on the device."""
         loader, setup = self._train_loader(workers)
         batches = [self._unpacked(raw) for raw, _ in zip(loader, range(LOADED), strict=False)]
-        engine = cast(Engine, _Loaded(self.engine, batches))
+        engine = cast(Engine, Loaded(self.engine, batches))
         numbers = Again(list(range(len(batches))), STEPS)
         return self._fit(engine, numbers, self._pace(seconds, self._warm_steps(0)), workers, setup)
 
@@ -132,13 +88,17 @@ class Bench:
     def predict(self, workers: int, seconds: float | None = None) -> Reading:
         """Forecast all servers of the forecast table, again and again."""
         loader, setup = self._forecast_loader(workers)
-        network = self.engine.network(self.spec, Architecture.of(self.params.model))
-        network = network.to(self.job.device).eval()
-        network.interpreting = False
-        count = self.job.shape.forecast_series
-        pace = self._pace(seconds, warm_batches=1, least=1)
+        count, device = self.job.shape.forecast_series, torch.device(self.job.device)
+        if self._forecaster is None:
+            self._forecaster = self.engine.network(self.spec, Architecture.of(self.params.model))
+            self._forecaster.to(device).eval().interpreting = False
+            warm_up = 1
+        else:
+            # a pass may take a minute
+            warm_up = 0
+        pace = self._pace(seconds, warm_up, least=1)
         while not pace.done:
-            forecast_values(network, self.engine, self.spec, loader, device=torch.device(self.job.device))
+            forecast_values(self._forecaster, self.engine, self.spec, loader, device=device)
             pace.tick(count)
         return self._reading(pace, workers, setup)
 
@@ -150,8 +110,10 @@ class Bench:
     def _fit(self, engine: Engine, loader: Iterable[Any], pace: Pace, workers: int, setup: float) -> Reading:
         train, seed = self.params.train, self.params.base.random_seed
         seed_everything(seed)
-        network = make_network(engine, self.spec, self.params)
-        module = module_type(engine, self.params)(network, engine, self.spec, train, train.learning_rate)
+        if self._trained is None:
+            self._trained = make_network(engine, self.spec, self.params)
+        kind = module_type(engine, self.params)
+        module = kind(self._trained, engine, self.spec, train, train.learning_rate)
         trainer = make_trainer(
             self.params,
             callbacks=[EpochSeeds(seed), PaceClock(pace, train.batch_size)],
@@ -199,7 +161,7 @@ class Bench:
 
     def _warm_steps(self, workers: int) -> int:
         # a GPU uses up what workers have loaded ahead in no time, and then waits for them
-        return 10 + 2 * workers if self.job.device == "cuda" else 2
+        return 10 + 2 * workers if self.job.device == "cuda" else 1
 
     def _pace(
         self, seconds: float | None, warm_batches: int, *, least: int = 2, warm_seconds: float = 0.0
@@ -235,17 +197,3 @@ def _spare_garbage(workers: int) -> None:
     if workers > 0:
         gc.collect()
         gc.freeze()
-
-
-class _Loaded:
-    """An engine whose loader yields places in a list of batches, loaded beforehand."""
-
-    def __init__(self, engine: Engine, batches: list[Batch]) -> None:
-        self._engine = engine
-        self._batches = batches
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
-
-    def unpack(self, raw: int, spec: object) -> Batch:
-        return self._batches[raw]

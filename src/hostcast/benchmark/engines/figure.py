@@ -5,7 +5,7 @@ from __future__ import annotations
 from hostcast.benchmark.engines.report import TITLES
 from hostcast.benchmark.engines.results import engine_results
 from hostcast.benchmark.engines.run import EngineRuns
-from hostcast.evaluation.figures.style import INK, MUTED, SERIES_COLOURS, drawing, svg_of
+from hostcast.drawing import INK, MUTED, SERIES_COLOURS, drawing, svg_of
 
 __all__ = ["draw_ratios"]
 

@@ -13,6 +13,8 @@ __all__ = ["Pace", "PaceClock"]
 
 # batches that the host may be ahead of the GPU: enough to keep it busy, few enough to end on time
 AHEAD = 16
+# slow work has used up by then what was loaded ahead, however many batches that was
+PATIENCE, LEAST_WARM = 5.0, 3
 
 
 class Pace:
@@ -22,7 +24,7 @@ class Pace:
 
     Args:
         seconds: how long to count, at least.
-        warm_batches: batches that are not counted.
+        warm_batches: batches that are not counted; fewer where they take longer than PATIENCE.
         least: batches to count, at least.
         warm_seconds: how long not to count, at least.
         device: where the work is done.
@@ -42,7 +44,7 @@ class Pace:
         self._gpu = device == "cuda"
         self._events: deque[torch.cuda.Event] = deque()
         self._origin = self._now()
-        self._start: float | None = None
+        self._start = None if warm_batches else self._origin
         self._batches = 0
         self.warm_up_seconds = 0.0
         self.seconds = 0.0
@@ -59,7 +61,11 @@ class Pace:
         self._batches += 1
         self._stay_near()
         if self._start is None:
-            if self._batches >= self._warm_batches and self._elapsed(self._origin) >= self._warm_seconds:
+            waited = self._elapsed(self._origin)
+            enough = self._batches >= self._warm_batches or (
+                self._batches >= LEAST_WARM and waited >= PATIENCE
+            )
+            if enough and waited >= self._warm_seconds:
                 self._start = self._now()
                 self.warm_up_seconds = self._start - self._origin
                 self._batches = 0

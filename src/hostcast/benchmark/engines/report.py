@@ -116,12 +116,13 @@ def _reading_of_costs() -> str:
 def _many_rows(done: EngineRuns) -> str:
     memory = done.memory
     assert memory is not None
+    own = memory.peak_mib - memory.before_mib
     verdict = "within" if memory.peak_mib <= memory.limit_mib else "**over**"
     return (
         f"Data and loader on {memory.rows:,} rows of {memory.columns} numbers ({memory.float32_mib:,.0f} "
         f"MiB in fp32), fused, in a process of its own: {memory.peak_mib:,.0f} MiB at most, libraries "
-        f"included ({memory.before_mib:,.0f} MiB before any data), {verdict} the {memory.limit_mib:,.0f} MiB "
-        f"that are 1.5 times the numbers and 1 GiB; first batch after {memory.setup_seconds:.1f} s."
+        f"included, {verdict} the {memory.limit_mib:,.0f} MiB that are 1.5 times the numbers and 1 GiB; "
+        f"{own:,.0f} MiB more than before any data; first batch after {memory.setup_seconds:.1f} s."
     )
 
 

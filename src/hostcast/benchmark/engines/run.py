@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,12 +15,13 @@ import pandas as pd
 import torch
 
 from hostcast.benchmark.engines.agreement import Agreement
-from hostcast.benchmark.engines.bench import Reading
 from hostcast.benchmark.engines.ceilings import Ceilings, measure_ceilings
 from hostcast.benchmark.engines.data import write_data
 from hostcast.benchmark.engines.facts import chosen_device, gather_facts
+from hostcast.benchmark.engines.job import Reading
 from hostcast.benchmark.engines.plan import MEMORY, Plan, make_plan
-from hostcast.benchmark.engines.quality import QualityRun, race_engines, recipes
+from hostcast.benchmark.engines.quality import QualityRun, race_engines
+from hostcast.benchmark.engines.recipes import recipes
 from hostcast.benchmark.engines.shapes import SHAPES, Device, Shape, params_of
 from hostcast.benchmark.engines.side_by_side import ShapeRuns, measure_shape
 from hostcast.benchmark.engines.table_memory import MANY_ROWS, TableMemory, memory_of_many_rows
@@ -88,6 +89,7 @@ def run_engines(
     shapes: Mapping[str, Shape] = SHAPES,
     many_rows: Shape = MANY_ROWS,
     project: Path = Path(),
+    save: Callable[[EngineRuns], None] | None = None,
 ) -> EngineRuns:
     """Measure what section `benchmark` of the params asks for.
 
@@ -99,6 +101,8 @@ def run_engines(
         shapes: all there are, by name.
         many_rows: what memory is measured on.
         project: folder with the project's own data, for the time to quality.
+        save: called with what there is after each shape and each data set, in case that the rest is
+            interrupted.
 
     Raises:
         HostcastError: the params ask for what there is not.
@@ -110,40 +114,56 @@ def run_engines(
     failures: dict[str, str] = {}
     measured: dict[str, ShapeRuns] = {}
     memory: TableMemory | None = None
+    quality: list[QualityRun] = []
+    left_out: dict[str, str] = {}
     with OwnProcess("the ceilings") as process:
         ceilings: Ceilings = process.run(measure_ceilings, device, threads)
+    facts = gather_facts(device)
+
+    def so_far() -> EngineRuns:
+        return EngineRuns(
+            plan=plan,
+            facts=facts,
+            ceilings=ceilings,
+            shapes={name: shapes[name] for name in measured},
+            weights={name: each.weights for name, each in measured.items()},
+            runs=_table(measured.values()),
+            agreements=[each.agreement for each in measured.values()],
+            memory=memory,
+            quality=list(quality),
+            left_out=dict(left_out),
+            failures=dict(failures),
+        )
+
+    @contextmanager
+    def part(name: str) -> Iterator[None]:
+        with _noted(name, failures):
+            yield
+        if save is not None:
+            save(so_far())
+
     with _scratch() as scratch:
         for name, end in zip(plan.shapes, _shares_of_time(plan), strict=True):
             shape, folder = shapes[name], scratch / name
-            with _noted(name, failures):
+            with part(name):
                 measured[name] = measure_shape(
                     shape, plan, params, engines, folder=folder, threads=threads, end=end
                 )
         if plan.memory:
-            with _noted(MEMORY, failures):
+            with part(MEMORY):
                 memory = _memory(engines["fused"], many_rows, params, device, threads, scratch / MEMORY)
-    quality: list[QualityRun] = []
-    left_out: dict[str, str] = {}
-    for data, folder in plan.quality.items():
-        with _noted(data, failures):
-            runs, reason = race_engines(data, folder, own_params, device, threads)
+    for name, folder in plan.quality.items():
+        with part(name):
+            runs, reason = race_engines(name, folder, own_params, device, threads)
             quality += runs
-            left_out |= {} if reason is None else {data: reason}
+            left_out |= {} if reason is None else {name: reason}
+    return so_far()
+
+
+def _table(measured: Iterable[ShapeRuns]) -> pd.DataFrame:
+    rows = [row for each in measured for row in each.rows]
     columns = ["shape", "measurement", "role", "engine", "repeat", *(field.name for field in fields(Reading))]
-    rows = [row for each in measured.values() for row in each.rows]
-    return EngineRuns(
-        plan=plan,
-        facts=gather_facts(device),
-        ceilings=ceilings,
-        shapes={name: shapes[name] for name in measured},
-        weights={name: each.weights for name, each in measured.items()},
-        runs=pd.DataFrame(rows, columns=columns),
-        agreements=[each.agreement for each in measured.values()],
-        memory=memory,
-        quality=quality,
-        left_out=left_out,
-        failures=failures,
-    )
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _memory(

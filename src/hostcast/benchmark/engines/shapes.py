@@ -137,7 +137,6 @@ def params_of(shape: Shape, params: Params, *, engine: str, device: Device) -> P
     """
     update: dict[str, Any] = {
         "base": params.base.model_copy(update={"freq": shape.freq, "target_metrics": shape.target_names}),
-        "prepare": params.prepare.model_copy(update={"ranges": {}}),
         "split": params.split.model_copy(
             update={
                 "encoder_length": shape.encoder_length,

@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hostcast.benchmark.engines.agreement import Agreement, Comparison, compare_engines, require_agreement
-from hostcast.benchmark.engines.bench import Bench, Job, Reading
+from hostcast.benchmark.engines.agreement import Agreement, require_agreement
+from hostcast.benchmark.engines.bench import Bench
+from hostcast.benchmark.engines.comparison import Comparison, compare_engines
 from hostcast.benchmark.engines.data import write_data
 from hostcast.benchmark.engines.facts import cores
+from hostcast.benchmark.engines.job import Job, Reading
 from hostcast.benchmark.engines.plan import Plan
 from hostcast.benchmark.engines.shapes import Device, Shape, params_of
 from hostcast.benchmark.isolation import OwnProcess, in_fresh_process

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from hostcast.evaluation.figures.style import (
+from hostcast.drawing import (
     GRID,
     INK,
     MODEL_COLOURS,

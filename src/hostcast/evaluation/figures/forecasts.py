@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from hostcast.evaluation.figures.style import (
+from hostcast.drawing import (
     INK,
     MODEL_COLOURS,
     MODEL_DASHES,

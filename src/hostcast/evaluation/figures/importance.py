@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hostcast.evaluation.figures.style import MODEL_COLOURS, MUTED, drawing, plain, svg_of
+from hostcast.drawing import MODEL_COLOURS, MUTED, drawing, plain, svg_of
 
 __all__ = ["draw_importance"]
 

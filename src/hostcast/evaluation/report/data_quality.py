@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hostcast.evaluation.figures.style import split_unit
+from hostcast.drawing import split_unit
 
 __all__ = ["data_facts"]
 

@@ -12,9 +12,9 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from hostcast.drawing import DARK_COLOURS, PAPER, split_unit
 from hostcast.evaluation.figures import Figures
 from hostcast.evaluation.figures.forecasts import shown_steps
-from hostcast.evaluation.figures.style import DARK_COLOURS, PAPER, split_unit
 from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, NOISE_FLOOR, TFT, best_baseline, skill_of
 from hostcast.evaluation.report import wording
 from hostcast.evaluation.report.data_quality import data_facts
