@@ -75,5 +75,6 @@ def _quieten_lightning() -> None:
         ".*You're resuming from a checkpoint that ended before the epoch ended.*",
         ".*`lr_scheduler.step\\(\\)` before `optimizer.step\\(\\)`.*",
         ".*TF32 acceleration on top of oneDNN.*",
+        ".*RNN module weights are not part of single contiguous chunk of memory.*",
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -130,21 +130,22 @@ class Layers:
             (windows, steps, width), zero where a window has ended, and the state at its end.
         """
         native = _native(x)
-        if native is None:
-            if lengths is None:
-                out, state = lstm(x, state)
-                return out, state
+        if native is None and lengths is not None:
             out, state = lstm(x, state, lengths=lengths, enforce_sorted=False)
             return F.pad(out, (0, 0, 0, x.shape[1] - out.shape[1])), state
         ends = []
         for layer in range(lstm.num_layers):
             if layer > 0:
                 x = F.dropout(x, dropout)
-            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            packed = torch.cat([getattr(lstm, f"{name}_l{layer}").flatten() for name in names])
-            x, *end = kernels.lstm(
-                native, x, state[0][layer], state[1][layer], packed, lengths, torch.is_grad_enabled()
-            )
+            weights = [
+                getattr(lstm, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            ]
+            start = state[0][layer], state[1][layer]
+            if native is None:
+                x, *end = plain.lstm(x, start, *weights)
+            else:
+                packed = torch.cat([weight.flatten() for weight in weights])
+                x, *end = kernels.lstm(native, x, *start, packed, lengths, torch.is_grad_enabled())
             ends.append(end)
         hidden, cell = zip(*ends, strict=True)
         return x, (torch.stack(hidden), torch.stack(cell))

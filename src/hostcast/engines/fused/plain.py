@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hostcast.engines.fused.folding import SKIP_INPUT, SKIP_NORMED, FoldedGrn, FoldedSelection
 
-__all__ = ["attention", "attention_weights", "gate", "grn", "selection"]
+__all__ = ["attention", "attention_weights", "gate", "grn", "lstm", "selection"]
 
 
 def selection(
@@ -26,7 +26,11 @@ def selection(
     spread = None if context is None else _spread(context, steps)
     logits = _grn(rows[None], spread, folded.joint, rate)[0]
     weights = torch.softmax(logits, dim=-1)  # (rows, variables)
-    out = torch.einsum("vrh,rv->rh", outputs, weights.to(outputs.dtype))
+    if torch.compiler.is_compiling():
+        # fused with what comes before it; without a compiler the sum would be a pass of its own
+        out = (outputs * weights.T[..., None]).sum(dim=0).to(outputs.dtype)
+    else:
+        out = torch.einsum("vrh,rv->rh", outputs, weights.to(outputs.dtype))
     return out.view(windows, steps, -1), weights.view(windows, steps, count)
 
 
@@ -43,6 +47,39 @@ def gate(
     """See `hostcast.engines.fused.layers.gated_skip`."""
     gated = F.glu(F.linear(F.dropout(x, rate), weight, offset), dim=-1)
     return F.layer_norm(gated + skip, gain.shape, gain, bias)
+
+
+def lstm(
+    x: Tensor,
+    state: tuple[Tensor, Tensor],
+    weight_in: Tensor,
+    weight_hidden: Tensor,
+    bias_in: Tensor,
+    bias_hidden: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One layer of an LSTM; see `hostcast.engines.fused.layers.recur`.
+
+    The biases are one more column of weights: cuDNN sums their gradients in a kernel that takes longer than
+    the whole recurrence.
+    """
+    windows, steps, width = x.shape
+    # rows of eight numbers keep the products aligned
+    columns = 8 - width % 8
+    one = F.pad(x.new_ones(windows, steps, 1), (0, columns - 1))
+    weight = torch.cat([weight_in, F.pad((bias_in + bias_hidden)[:, None], (0, columns - 1))], dim=1)
+    hidden, cell = (part[None].contiguous() for part in state)
+    out, hidden, cell = torch._VF.lstm(
+        torch.cat([x, one], dim=-1),
+        (hidden, cell),
+        [weight, weight_hidden],
+        False,
+        1,
+        0.0,
+        torch.is_grad_enabled(),
+        False,
+        True,
+    )
+    return out, hidden[0], cell[0]
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None) -> Tensor:
