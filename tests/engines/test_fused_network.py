@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks_of import Computed, as_reference, computed, made_batch, made_network, made_spec
@@ -250,7 +251,7 @@ def assert_equal(one: Computed, other: Computed) -> None:
         assert (gradient is None and found is None) or torch.equal(gradient, found), name
 
 
-def test_dropout_follows_torchs_seed_and_no_number_of_threads(way: str) -> None:
+def test_dropout_follows_torchs_seed_and_no_number_of_threads() -> None:
     spec = made_spec(**WIDE)
     batch = made_batch(spec, 65)
     network = made_network("fused", spec, sizes(layers=2, dropout=0.3))
@@ -260,13 +261,45 @@ def test_dropout_follows_torchs_seed_and_no_number_of_threads(way: str) -> None:
     assert_equal(one, again)
     torch.set_num_threads(2)
     threaded = dropped(network, batch, 5)
-    # torch itself rounds otherwise on other numbers of threads, in its norms' gradients even with kernels
+    # what is left to torch may round otherwise on another number of threads, in its norms' gradients at least
     assert_same(one, threaded)
-    assert way == "torch" or torch.equal(one.out.quantiles, threaded.out.quantiles)
+    assert torch.equal(one.out.quantiles, threaded.out.quantiles)
     assert not torch.equal(one.out.quantiles, dropped(network, batch, 6).out.quantiles)
     quiet = network.eval()(batch).quantiles
     torch.manual_seed(9)
     assert torch.equal(quiet, network(batch).quantiles)
+
+
+@pytest.mark.usefixtures("way")
+def test_it_drops_where_the_reference_drops() -> None:
+    # at such a rate everything is dropped, so there is no chance in it
+    spec = made_spec(**WIDE)
+    batch = made_batch(spec, 17, short=True)
+    dropping = sizes(12, 3, 2, 6, dropout=0.9999999)
+    fused, reference = both(dropping, spec, batch)
+    assert_same(fused, reference)
+    quiet, _ = both(sizes(12, 3, 2, 6), spec, batch)
+    assert not torch.allclose(fused.out.quantiles, quiet.out.quantiles, rtol=0.1)
+
+
+@pytest.mark.parametrize("way", ["torch"], indirect=True)
+def test_it_drops_as_many_values_as_the_reference(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # those that another dropout follows, too
+    spec = made_spec(**WIDE)
+    batch = made_batch(spec, 17)
+    original, counted = F.dropout, []
+
+    def counting(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        counted.append(x.numel() if training and p > 0 else 0)
+        return original(x, p, training, inplace)
+
+    monkeypatch.setattr(F, "dropout", counting)
+    totals = []
+    for engine, given_ in (("fused", batch), ("reference", as_reference(batch, spec))):
+        counted.clear()
+        made_network(engine, spec, sizes(12, 3, dropout=0.1))(given_)
+        totals.append(sum(counted))
+    assert totals[0] == totals[1] > 0
 
 
 def test_with_dropout_every_gradient_is_that_of_what_was_computed() -> None:
