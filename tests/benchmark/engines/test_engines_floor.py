@@ -10,7 +10,7 @@ import torch
 from engines_data import TINY, quick_params, write_tiny
 from torch.utils.flop_counter import FlopCounterMode
 
-from hostcast.benchmark.engines.ceilings import measure_ceilings
+from hostcast.benchmark.engines.ceilings import Ceilings, measure_ceilings
 from hostcast.benchmark.engines.data import open_data
 from hostcast.benchmark.engines.floor import floor_of
 from hostcast.benchmark.engines.shapes import SHAPES, Shape, params_of
@@ -81,3 +81,12 @@ def test_the_ceilings_are_positive_and_known_for_the_precisions_of_training():
 
     assert ceilings.of("32-true") > 0
     assert ceilings.bytes_per_second > 0
+
+
+def test_of_two_times_the_better_one_is_the_ceiling():
+    one, other = (
+        Ceilings({"32": 3.0, "bf16": 5.0}, 7.0, 64, 1),
+        Ceilings({"32": 4.0, "bf16": 2.0}, 6.0, 64, 1),
+    )
+
+    assert one.or_better(other) == Ceilings({"32": 4.0, "bf16": 5.0}, 7.0, 64, 1)

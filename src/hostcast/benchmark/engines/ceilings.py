@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,15 @@ class Ceilings:
     def of(self, precision: Precision) -> float:
         """Operations per second in the arithmetic of a training precision."""
         return self.operations_per_second[precision.split("-")[0]]
+
+    def or_better(self, other: Ceilings) -> Ceilings:
+        """The higher of each: a machine that was busy at one time may not have been at another."""
+        operations = {
+            name: max(speed, other.operations_per_second[name])
+            for name, speed in self.operations_per_second.items()
+        }
+        fastest = max(self.bytes_per_second, other.bytes_per_second)
+        return replace(self, operations_per_second=operations, bytes_per_second=fastest)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""

@@ -116,8 +116,7 @@ def run_engines(
     memory: TableMemory | None = None
     quality: list[QualityRun] = []
     left_out: dict[str, str] = {}
-    with OwnProcess("the ceilings") as process:
-        ceilings: Ceilings = process.run(measure_ceilings, device, threads)
+    ceilings = _ceilings(device, threads)
     facts = gather_facts(device)
 
     def so_far() -> EngineRuns:
@@ -149,6 +148,7 @@ def run_engines(
                 measured[name] = measure_shape(
                     shape, plan, params, engines, folder=folder, threads=threads, end=end
                 )
+                ceilings = ceilings.or_better(_ceilings(device, threads))
         if plan.memory:
             with part(MEMORY):
                 memory = _memory(engines["fused"], many_rows, params, device, threads, scratch / MEMORY)
@@ -158,6 +158,12 @@ def run_engines(
             quality += runs
             left_out |= {} if reason is None else {name: reason}
     return so_far()
+
+
+def _ceilings(device: Device, threads: int) -> Ceilings:
+    with OwnProcess("the ceilings") as process:
+        ceilings: Ceilings = process.run(measure_ceilings, device, threads)
+        return ceilings
 
 
 def _table(measured: Iterable[ShapeRuns]) -> pd.DataFrame:
