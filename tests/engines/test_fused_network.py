@@ -222,9 +222,11 @@ def test_a_value_that_is_no_number_spoils_its_own_window_and_shows(part: str) ->
     assert computed(network, batch).loss.isnan()
 
 
-def test_autocast_stays_near_float32() -> None:
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("short", [False, True])
+def test_autocast_stays_near_float32(short: bool) -> None:
     spec = made_spec(**WIDE)
-    batch = made_batch(spec, 33, short=True)
+    batch = made_batch(spec, 33, short=short)
     network = made_network("fused", spec, sizes(32))
     full = computed(network, batch)
     network.zero_grad()
