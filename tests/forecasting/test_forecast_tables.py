@@ -22,17 +22,20 @@ from hostcast.windows import fit_inputs
 LEVELS = ["q0.1", "q0.5", "q0.9"]
 
 
-def untrained(given: Scene) -> Model:
+def untrained(given: Scene, engine: str = "fused") -> Model:
     spec = fit_inputs(given.table, given.roles, given.split, given.params)
     architecture = Architecture.of(given.params.model)
     seed_everything(5)
-    return Model(
-        get_engine("reference").network(spec, architecture).eval(), spec, architecture, "reference", {}
-    )
+    return Model(get_engine(engine).network(spec, architecture).eval(), spec, architecture, engine, {})
 
 
 def made(
-    model: Model, given: Scene, features: pd.DataFrame | None = None, cutoffs: Any = None, **changes: Any
+    model: Model,
+    given: Scene,
+    features: pd.DataFrame | None = None,
+    cutoffs: Any = None,
+    interpret: bool = True,
+    **changes: Any,
 ) -> Forecast:
     return forecast(
         model,
@@ -40,6 +43,7 @@ def made(
         given.split.cutoffs("test", stride=5) if cutoffs is None else cutoffs,
         step=given.params.base.step,
         params=tiny_params({key.replace("__", "."): value for key, value in changes.items()}),
+        interpret=interpret,
     )
 
 
@@ -58,6 +62,32 @@ def test_the_table_has_a_row_per_server_cutoff_step_and_target() -> None:
     assert (table.dtypes[LEVELS] == "float64").all()
     known = given.features.set_index(["server", "timestamp"]).index
     assert set(map(tuple, table[["server", "timestamp"]].to_numpy())) <= set(known)
+
+
+@pytest.mark.parametrize("normalizer", ["window", "encoder", "group"])
+@pytest.mark.parametrize("targets", [TARGETS, TARGETS[:1]], ids=["two", "one"])
+def test_both_engines_forecast_alike_and_look_at_the_same(normalizer: str, targets: tuple[str, ...]) -> None:
+    given = scene({"model.normalizer": normalizer, "split.min_encoder_length": 3}, targets=targets)
+    # the first windows of a server have short histories
+    cutoffs = pd.concat([given.split.cutoffs("train", stride=4), given.split.cutoffs("test", stride=5)])
+    cutoffs = cutoffs.reset_index(drop=True)
+    one, other = (made(untrained(given, engine), given, cutoffs=cutoffs) for engine in ("fused", "reference"))
+    keys = ["server", "cutoff", "timestamp", "target"]
+    pd.testing.assert_frame_equal(one.table[keys], other.table[keys])
+    np.testing.assert_allclose(one.table[LEVELS], other.table[LEVELS], rtol=1e-5, atol=2e-3)
+    for part in ("importance", "attention"):
+        pd.testing.assert_frame_equal(getattr(one, part), getattr(other, part), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_without_interpretation_the_table_is_the_same(engine: str) -> None:
+    given = scene({"split.min_encoder_length": 3})
+    model = untrained(given, engine)
+    silent = made(model, given, interpret=False)
+    whole = made(model, given)
+    pd.testing.assert_frame_equal(silent.table, whole.table, check_exact=True)
+    assert (silent.importance["importance"] == 0).all() and (silent.attention["weight"] == 0).all()
+    assert (whole.importance["importance"] > 0).all() and (whole.attention["weight"] > 0).all()
 
 
 def test_levels_are_named_by_their_share() -> None:
@@ -131,9 +161,10 @@ def test_the_batch_size_and_the_workers_do_not_matter() -> None:
     np.testing.assert_allclose(one.importance["importance"], other.importance["importance"], rtol=1e-4)
 
 
-def test_importance_sums_to_one_in_each_part_and_attention_over_the_history() -> None:
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_importance_sums_to_one_in_each_part_and_attention_over_the_history(engine: str) -> None:
     given = scene()
-    result = made(untrained(given), given)
+    result = made(untrained(given, engine), given)
     assert list(result.importance.columns) == ["part", "variable", "importance"]
     sums = result.importance.groupby("part")["importance"].sum()
     assert sums.to_dict() == pytest.approx({"static": 1.0, "encoder": 1.0, "decoder": 1.0})
@@ -169,18 +200,24 @@ def test_a_model_without_categories_tells_no_static_importance() -> None:
     assert np.isfinite(result.table[LEVELS].to_numpy()).all()
 
 
+@pytest.mark.parametrize("engine", ["fused", "reference"])
 @pytest.mark.parametrize("normalizer", ["window", "group"])
 @pytest.mark.parametrize("order", [TARGETS, TARGETS[::-1]], ids=["as-is", "reversed"])
 def test_each_output_belongs_to_its_own_target(
-    train_in: Callable[..., Trained], normalizer: str, order: tuple[str, ...]
+    train_in: Callable[..., Trained], normalizer: str, order: tuple[str, ...], engine: str
 ) -> None:
     given = scene(
-        {"model.normalizer": normalizer, "train.epochs": 2, "train.learning_rate": 0.02},
+        {
+            "model.normalizer": normalizer,
+            "train.engine": engine,
+            "train.epochs": 2,
+            "train.learning_rate": 0.02,
+        },
         targets=order,
         features=tiny_features((96, 96)),
     )
     trained = train_in(given)
-    model = Model(trained.network, trained.spec, trained.architecture, "reference", {})
+    model = Model(trained.network, trained.spec, trained.architecture, engine, {})
     table = made(model, given).table
     actual = given.features.melt(["server", "timestamp"], list(TARGETS), "target", "actual")
     both = table.merge(actual, on=["server", "timestamp", "target"]).dropna()

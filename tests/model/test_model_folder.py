@@ -27,15 +27,18 @@ def given() -> Scene:
     return scene()
 
 
-@pytest.fixture
-def model(given: Scene) -> Model:
+def model_of(given: Scene, engine: str) -> Model:
+    """A network that was not trained."""
     spec = fit_inputs(given.table, given.roles, given.split, given.params)
     architecture = Architecture.of(given.params.model)
     seed_everything(5)
-    network = get_engine("reference").network(spec, architecture).eval()
-    return Model(
-        network, spec, architecture, "reference", {"versions": {"torch": "1"}, "metrics": {"a": 1.5}}
-    )
+    network = get_engine(engine).network(spec, architecture).eval()
+    return Model(network, spec, architecture, engine, {"versions": {"torch": "1"}, "metrics": {"a": 1.5}})
+
+
+@pytest.fixture
+def model(given: Scene) -> Model:
+    return model_of(given, "fused")
 
 
 @pytest.fixture
@@ -61,6 +64,28 @@ def test_a_loaded_model_forecasts_the_same_to_the_bit(model: Model, saved: Path,
     assert loaded.provenance == model.provenance
     assert not loaded.network.training
     pd.testing.assert_frame_equal(table_of(model, given), table_of(loaded, given), check_exact=True)
+
+
+@pytest.mark.parametrize("saving", ["fused", "reference"])
+def test_a_folder_that_one_engine_wrote_is_computed_by_the_other(
+    tmp_path: Path, given: Scene, saving: str
+) -> None:
+    model = model_of(given, saving)
+    save_model(model, tmp_path / "tft")
+    other = "reference" if saving == "fused" else "fused"
+    description = json.loads((tmp_path / "tft" / "model.json").read_text())
+    assert description["engine"] == saving
+    (tmp_path / "tft" / "model.json").write_text(json.dumps({**description, "engine": other}))
+    loaded = load_model(tmp_path / "tft")
+    assert loaded.engine == other
+    pd.testing.assert_frame_equal(table_of(model, given), table_of(loaded, given), rtol=1e-5)
+
+
+def test_the_engines_write_the_same_weights_as_the_same_bytes(tmp_path: Path, given: Scene) -> None:
+    for engine in ("fused", "reference"):
+        save_model(model_of(given, engine), tmp_path / engine)
+    files = [tmp_path / engine / "weights.safetensors" for engine in ("fused", "reference")]
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_the_folder_holds_only_safetensors_and_json(saved: Path) -> None:

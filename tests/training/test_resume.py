@@ -85,6 +85,9 @@ def flat(value: Any, folder: Path, where: str = "") -> dict[str, Any]:
         ({"train.val_check_interval": 0.5, "train.precision": "bf16-mixed"}, "training_step", 2, 3),
         ({"train.save_top_k_checkpoints": 1, "train.checkpoint_every_n_epochs": 2}, "validation_step", 2, 0),
         ({"train.windows_per_epoch": None, "model.dropout": 0.3}, "on_validation_epoch_end", 1, None),
+        ({"split.min_encoder_length": 3, "model.dropout": 0.3}, "training_step", 1, 2),
+        ({"train.engine": "reference", "train.gradient_accumulation": 3}, "training_step", 1, 0),
+        ({"train.engine": "reference", "train.precision": "16-mixed"}, "training_step", 2, 3),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else None,
 )

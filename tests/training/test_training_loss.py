@@ -59,9 +59,9 @@ def test_half_precision_forecasts_are_compared_in_full_precision() -> None:
     assert sums.item() == pytest.approx(1e-4, rel=1e-2)
 
 
-def module_of(**changes: object) -> tuple[ForecastModule, list[object]]:
+def module_of(name: str = "fused", **changes: object) -> tuple[ForecastModule, list[object]]:
     made = scene({key.replace("__", "."): value for key, value in changes.items()})
-    engine = get_engine("reference")
+    engine = get_engine(name)
     spec = fit_inputs(made.table, made.roles, made.split, made.params)
     seed_everything(1)
     network = engine.network(spec, Architecture.of(made.params.model)).eval()
@@ -70,8 +70,9 @@ def module_of(**changes: object) -> tuple[ForecastModule, list[object]]:
     return ForecastModule(network, engine, spec, made.params.train, 0.01), list(loader)
 
 
-def test_the_validation_loss_does_not_depend_on_the_batches() -> None:
-    module, batches = module_of()
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_the_validation_loss_does_not_depend_on_the_batches(engine: str) -> None:
+    module, batches = module_of(engine)
     per_batch = []
     with torch.no_grad():
         for index, raw in enumerate(batches):
@@ -105,11 +106,9 @@ def test_the_unit_of_one_target_does_not_change_the_training_of_another(
         torch.testing.assert_close(tensor, scaled.network.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
-def test_a_diverged_training_stops_with_advice(
-    train_in: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = tiny_features()
-    given_ = scene({"train.learning_rate": 1e30, "train.gradient_clip_val": 0.0}, features=table)
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_a_diverged_training_stops_with_advice(train_in: Callable[..., Trained], engine: str) -> None:
+    given_ = scene({"train.learning_rate": 1e30, "train.gradient_clip_val": 0.0, "train.engine": engine})
     with pytest.raises(HostcastError, match=r"training diverged in epoch \d.*nan") as caught:
         train_in(given_)
     assert "train.learning_rate" in str(caught.value)

@@ -13,20 +13,46 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fleet import TARGETS, scene, tiny_content, tiny_features, tiny_params
-from hostcast.engines.reference.network import ReferenceNetwork
+from fleet import ENCODER, TARGETS, scene, tiny_content, tiny_features, tiny_params
+from hostcast.engines.reference.network import TftNetwork
+from hostcast.native import load_kernels
 from hostcast.params import parse_params
 from hostcast.training import RunState, Trained, TrainingFolders
 from hostcast.training.schedules import lr_schedule
 
 Train = Callable[..., Trained]
 Equal = Callable[[Any, Any], bool]
+with_each_engine = pytest.mark.parametrize("engine", ["fused", "reference"])
 
 
-def test_the_same_seed_gives_the_same_weights_bit_for_bit(train_in: Train, weights_equal: Equal) -> None:
-    one, other = train_in(scene(), key="a" * 64), train_in(scene(), key="b" * 64)
+@with_each_engine
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(
+    train_in: Train, weights_equal: Equal, engine: str
+) -> None:
+    given = scene({"train.engine": engine, "model.dropout": 0.2})
+    one, other = train_in(given, key="a" * 64), train_in(given, key="b" * 64)
     assert weights_equal(one.network, other.network)
     assert one.history.equals(other.history)
+
+
+@pytest.mark.parametrize("shortest", [ENCODER, 3])
+def test_both_engines_and_the_one_without_kernels_train_alike(
+    train_in: Train, monkeypatch: pytest.MonkeyPatch, shortest: int
+) -> None:
+    # dropout is what they draw differently
+    common = {"model.dropout": 0.0, "train.learning_rate": 2e-3, "split.min_encoder_length": shortest}
+    fused = train_in(scene(common), key="a" * 64)
+    others = [train_in(scene({**common, "train.engine": "reference"}), key="b" * 64)]
+    load_kernels.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setenv("HOSTCAST_NATIVE", "0")
+        others.append(train_in(scene(common), key="c" * 64))
+    load_kernels.cache_clear()
+    for other in others:
+        assert fused.spec == other.spec
+        np.testing.assert_allclose(fused.history.to_numpy(), other.history.to_numpy(), rtol=1e-4)
+        for name, tensor in fused.network.state_dict().items():
+            torch.testing.assert_close(tensor, other.network.state_dict()[name], rtol=1e-3, atol=5e-4)
 
 
 def test_another_seed_gives_other_weights(train_in: Train, weights_equal: Equal) -> None:
@@ -72,24 +98,25 @@ def test_a_resumed_run_with_workers_sees_the_windows_of_its_epoch(
     assert weights_equal(whole.network, train_in(given, key="b" * 64).network)
 
 
+@with_each_engine
 @pytest.mark.parametrize(
     ("precision", "dtype"),
     [("32-true", torch.float32), ("16-mixed", torch.float16), ("bf16-mixed", torch.bfloat16)],
 )
 def test_each_precision_is_what_the_network_computes_in_and_trains_targets_counted_in_bytes(
-    train_in: Train, monkeypatch: pytest.MonkeyPatch, precision: str, dtype: torch.dtype
+    train_in: Train, monkeypatch: pytest.MonkeyPatch, engine: str, precision: str, dtype: torch.dtype
 ) -> None:
     seen: set[torch.dtype] = set()
-    original = ReferenceNetwork.__init__
+    original = TftNetwork.__init__
 
-    def watched(self: ReferenceNetwork, *args: Any, **kwargs: Any) -> None:
+    def watched(self: TftNetwork, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        self.tft.multihead_attn.register_forward_hook(lambda module, given, out: seen.add(out[0].dtype))
+        self.tft.multihead_attn.w_h.register_forward_hook(lambda module, given, out: seen.add(out.dtype))
 
-    monkeypatch.setattr(ReferenceNetwork, "__init__", watched)
+    monkeypatch.setattr(TftNetwork, "__init__", watched)
     table = tiny_features()
     table[TARGETS[1]] *= 1e6  # around 1e9
-    trained = train_in(scene({"train.precision": precision}, features=table))
+    trained = train_in(scene({"train.precision": precision, "train.engine": engine}, features=table))
     assert seen == {dtype}
     assert np.isfinite(trained.history.to_numpy()).all()
     assert trained.history["train_loss"].iloc[-1] < trained.history["train_loss"].iloc[0]
@@ -104,10 +131,12 @@ def test_half_precision_stays_near_full_precision(train_in: Train) -> None:
         assert half == pytest.approx(full, rel=0.05)
 
 
-def test_two_accumulated_halves_equal_the_whole_batch(train_in: Train) -> None:
+@with_each_engine
+def test_two_accumulated_halves_equal_the_whole_batch(train_in: Train, engine: str) -> None:
     # without gaps each half counts as many values, so the mean of two means is the mean
     table = tiny_features(missing=0.0)
     common = {"model.dropout": 0.0, "train.gradient_clip_val": 0.0, "train.learning_rate": 1e-3}
+    common["train.engine"] = engine
     whole = train_in(scene({**common, "train.batch_size": 16}, features=table), key="a" * 64)
     halves = train_in(
         scene({**common, "train.batch_size": 8, "train.gradient_accumulation": 2}, features=table),
@@ -198,13 +227,15 @@ def test_the_rate_finder_decides_the_peak_rate_and_notes_it_for_a_resumed_run(
     assert RunState(tmp_path / "state", "a" * 64).facts()["learning_rate"] == found
 
 
-def test_an_epoch_smaller_than_a_batch_still_trains(train_in: Train) -> None:
-    trained = train_in(scene({"train.windows_per_epoch": 5, "train.batch_size": 16}))
+@with_each_engine
+def test_an_epoch_smaller_than_a_batch_still_trains(train_in: Train, engine: str) -> None:
+    trained = train_in(scene({"train.windows_per_epoch": 5, "train.batch_size": 16, "train.engine": engine}))
     assert (trained.history["train_loss"] > 0).all()
 
 
-def test_a_single_target_trains(train_in: Train) -> None:
-    trained = train_in(scene(targets=(TARGETS[0],)))
+@with_each_engine
+def test_a_single_target_trains(train_in: Train, engine: str) -> None:
+    trained = train_in(scene({"train.engine": engine}, targets=(TARGETS[0],)))
     assert list(trained.history.columns) == [
         "epoch",
         "train_loss",
@@ -215,16 +246,18 @@ def test_a_single_target_trains(train_in: Train) -> None:
     assert trained.history["val_loss"].equals(trained.history["val_loss_of_cpu"].rename("val_loss"))
 
 
-def test_a_model_without_any_category_trains(train_in: Train) -> None:
-    given = scene({"model.server_embedding": False})
+@with_each_engine
+def test_a_model_without_any_category_trains(train_in: Train, engine: str) -> None:
+    given = scene({"model.server_embedding": False, "train.engine": engine})
     columns = {name: column for name, column in given.roles.columns.items() if name != "role"}
     bare = type(given.roles)("server", "timestamp", "1h", columns)
     trained = train_in(type(given)(given.features, bare, given.split, given.params))
     assert math.isfinite(trained.metrics["val_loss"])
 
 
-def test_tensorboard_holds_curves_rates_and_pictures(tmp_path: Path, train_in: Train) -> None:
-    given = scene({"train.tensorboard_enabled": True, "train.epochs": 3})
+@with_each_engine
+def test_tensorboard_holds_curves_rates_and_pictures(tmp_path: Path, train_in: Train, engine: str) -> None:
+    given = scene({"train.tensorboard_enabled": True, "train.epochs": 3, "train.engine": engine})
     trained = train_in(given, folders=TrainingFolders(logs=tmp_path / "logs"))
     (run,) = (tmp_path / "logs" / "tft_training").iterdir()
     board = EventAccumulator(str(run), size_guidance={"images": 0, "scalars": 0})

@@ -19,7 +19,6 @@ from hostcast.params import Params
 __all__ = ["provenance_of"]
 
 LIBRARIES = ("torch", "lightning", "pytorch-forecasting", "numpy", "pandas", "safetensors")
-SUFFIXES = (".py", ".c", ".h")
 
 
 def provenance_of(params: Params, inputs: Iterable[Path]) -> dict[str, Any]:
