@@ -91,6 +91,7 @@ class GraphedForecastModule(ForecastModule):
     def _capture(self, batch: Batch) -> None:
         """Capture a step, leaving weights, optimiser, sums and random state as they were."""
         optimizer = self.trainer.optimizers[0]
+        _rates_to(optimizer, self.device)
         self._static = _cloned(batch)
         kept = [*self.parameters(), *self.buffers(), *_tensors_of(optimizer)]
         fresh = not optimizer.state
@@ -129,6 +130,12 @@ class GraphedForecastModule(ForecastModule):
             torch.nn.utils.clip_grad_norm_(self.parameters(), self.train_params.gradient_clip_val)
         optimizer.step()
         return loss.detach()
+
+
+def _rates_to(optimizer: Optimizer, device: torch.device) -> None:
+    # a checkpoint's come back on the CPU, where a graph reads them once, when it is captured
+    for group in optimizer.param_groups:
+        group["lr"] = group["lr"].to(device)
 
 
 def _tensors_of(optimizer: Optimizer) -> list[Tensor]:
