@@ -11,10 +11,14 @@
 #include "lanes.h"
 
 enum { SKIP_INPUT = 0, SKIP_AFFINE = 1, SKIP_NORMED = 2 };
+/* added to one of these where W and b are folded into G and c, as nothing is dropped between them */
+enum { DIRECT = 4 };
 #define EPSILON 1e-5f
 
 typedef struct {
-    int n, m, o, skip;
+    int n, m, o, skip, direct;
+    /* of a single input's normed map: means of A and a, then variances and covariance over the outputs */
+    float mean_A, mean_a, var_A, cov, var_a;
     const float *U, *t, *W, *b, *G, *c, *A, *a, *skip_gain, *skip_bias, *gain, *bias;
     float *Ut, *Wt, *Gt, *At;
 } Grn;
@@ -31,21 +35,40 @@ typedef struct {
 
 INLINE int64_t grn_size(int n, int m, int o, int skip)
 {
-    int64_t size = (int64_t)m * n + m + (int64_t)m * m + m + 2 * (int64_t)o * m + 2 * o + 2 * o;
+    int64_t size = (int64_t)m * n + m + 2 * (int64_t)o * m + 2 * o + 2 * o;
+    if (!(skip & DIRECT)) size += (int64_t)m * m + m;
+    skip &= ~DIRECT;
     if (skip >= SKIP_AFFINE) size += (int64_t)o * n + o;
     if (skip == SKIP_NORMED) size += 2 * o;
     return size;
 }
 
+/* what the norm of A x + a needs to know of A and a, as x is a single number */
+static void note_moments(Grn *net)
+{
+    double mean_A = 0.0, mean_a = 0.0, var_A = 0.0, cov = 0.0, var_a = 0.0;
+    for (int f = 0; f < net->o; f++) mean_A += net->A[f], mean_a += net->a[f];
+    mean_A /= net->o, mean_a /= net->o;
+    for (int f = 0; f < net->o; f++) {
+        double A = net->A[f] - mean_A, a = net->a[f] - mean_a;
+        var_A += A * A, cov += A * a, var_a += a * a;
+    }
+    net->mean_A = (float)mean_A, net->mean_a = (float)mean_a;
+    net->var_A = (float)(var_A / net->o), net->cov = (float)(cov / net->o), net->var_a = (float)(var_a / net->o);
+}
+
 /* the parameters lie one behind the other in the order of the struct */
 static Grn grn_of(const float *p, int n, int m, int o, int skip)
 {
-    Grn net = {.n = n, .m = m, .o = o, .skip = skip};
+    Grn net = {.n = n, .m = m, .o = o, .skip = skip & ~DIRECT, .direct = skip & DIRECT};
+    skip = net.skip;
 #define NEXT(name, count) net.name = p, p += (count)
     NEXT(U, (int64_t)m * n);
     NEXT(t, m);
-    NEXT(W, (int64_t)m * m);
-    NEXT(b, m);
+    if (!net.direct) {
+        NEXT(W, (int64_t)m * m);
+        NEXT(b, m);
+    }
     NEXT(G, 2 * (int64_t)o * m);
     NEXT(c, 2 * o);
     if (skip >= SKIP_AFFINE) {
@@ -59,6 +82,7 @@ static Grn grn_of(const float *p, int n, int m, int o, int skip)
     NEXT(gain, o);
     NEXT(bias, o);
 #undef NEXT
+    if (n == 1 && skip == SKIP_NORMED) note_moments(&net);
     return net;
 }
 
@@ -263,18 +287,34 @@ static void grn_forward(const Grn *net, GrnWork *work, const float *x, const flo
             if (context) h += of(context, f)[i];
             at(work->e, f)[i] = pick(h > 0.0f, h, vec_exp(h) - 1.0f);
         }
-    product(net->W, m, net->b, m, m, work->e, work->d, 0);
+    if (net->direct)
+        memcpy(work->d, work->e, (size_t)m * ROWS * sizeof(float));
+    else
+        product(net->W, m, net->b, m, m, work->e, work->d, 0);
     if (drop->threshold)
         for (int f = 0; f < m; f++) EACH(i) at(work->d, f)[i] = kept(drop, keys[i], index + f, of(work->d, f)[i]);
-    const float *skip = x;
-    if (net->skip >= SKIP_AFFINE) {
-        skip = work->dq;
+    const float *skip = net->skip >= SKIP_AFFINE ? work->dq : x;
+    if (net->n == 1 && net->skip == SKIP_NORMED) {
+        EACH(i)
+        {
+            vec in = of(x, 0)[i];
+            vec var = (net->var_A * in + 2.0f * net->cov) * in + net->var_a;
+            work->q_rstd[i] = 1.0f / vec_sqrt(pick(var > 0.0f, var, splat(0.0f)) + EPSILON);
+        }
+        for (int f = 0; f < o; f++)
+            EACH(i)
+            {
+                vec hat = ((net->A[f] - net->mean_A) * of(x, 0)[i] + (net->a[f] - net->mean_a)) * work->q_rstd[i];
+                at(work->q, f)[i] = hat;
+                at(work->dq, f)[i] = hat * net->skip_gain[f] + net->skip_bias[f];
+            }
+    } else if (net->skip >= SKIP_AFFINE) {
         if (net->n == 1)
             for (int f = 0; f < o; f++) EACH(i) at(work->dq, f)[i] = net->A[f] * of(x, 0)[i] + net->a[f];
         else
             product(net->A, net->n, net->a, o, net->n, x, work->dq, 0);
     }
-    if (net->skip == SKIP_NORMED) {
+    if (net->n > 1 && net->skip == SKIP_NORMED) {
         standardize(work->dq, o, work->q_rstd);
         for (int f = 0; f < o; f++)
             EACH(i)

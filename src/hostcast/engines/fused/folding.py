@@ -9,7 +9,7 @@ to nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,7 +27,9 @@ __all__ = [
     "interpolation",
 ]
 
+# as in native/grn.h
 SKIP_INPUT, SKIP_AFFINE, SKIP_NORMED = 0, 1, 2
+DIRECT = 4
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class FoldedGrn:
 
     Attributes:
         first, first_bias: (v, m, n), (v, m): to the ELU.
-        second, second_bias: (v, m, m), (v, m): to the dropout.
+        second, second_bias: (v, m, m), (v, m): to the dropout; None where they are folded into the gate.
         gate, gate_bias: (v, 2 o, m), (v, 2 o): to the gated linear unit.
         skip: the residual: the input itself, an affine map of it, or the norm of that map.
         skip_map, skip_offset: (v, o, n), (v, o); None for the input itself.
@@ -46,8 +48,8 @@ class FoldedGrn:
 
     first: Tensor
     first_bias: Tensor
-    second: Tensor
-    second_bias: Tensor
+    second: Tensor | None
+    second_bias: Tensor | None
     gate: Tensor
     gate_bias: Tensor
     skip: int
@@ -61,11 +63,22 @@ class FoldedGrn:
     def packed(self) -> Tensor:
         """(v, size): each network's numbers one behind the other, as the kernels read them (native/grn.h)."""
         parts = [self.first, self.first_bias, self.second, self.second_bias, self.gate, self.gate_bias]
-        parts += [
-            p for p in (self.skip_map, self.skip_offset, self.skip_gain, self.skip_bias) if p is not None
-        ]
-        parts += [self.gain, self.bias]
-        return torch.cat([part.flatten(1) for part in parts], dim=1)
+        parts += [self.skip_map, self.skip_offset, self.skip_gain, self.skip_bias, self.gain, self.bias]
+        return torch.cat([part.flatten(1) for part in parts if part is not None], dim=1)
+
+    def without_dropout(self) -> FoldedGrn:
+        """The same networks where nothing is dropped: the second map becomes part of the gate's."""
+        if self.second is None or self.second_bias is None:
+            return self
+        with torch.autocast(self.gate.device.type, enabled=False):
+            gate = self.gate @ self.second
+            gate_bias = self.gate_bias + (self.gate @ self.second_bias[..., None])[..., 0]
+        return replace(self, second=None, second_bias=None, gate=gate, gate_bias=gate_bias)
+
+    @property
+    def code(self) -> int:
+        """Which kind of network this is to the kernels."""
+        return self.skip | (DIRECT if self.second is None else 0)
 
 
 @dataclass(frozen=True)

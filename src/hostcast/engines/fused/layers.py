@@ -48,6 +48,9 @@ class Layers:
             (windows, steps, width), and the weights, (windows, steps, variables), which carry no gradient
             where the C kernel computes them.
         """
+        if dropout == 0 and not torch.is_grad_enabled():
+            joint = None if folded.joint is None else folded.joint.without_dropout()
+            folded = FoldedSelection(folded.single.without_dropout(), joint)
         native = _native(x)
         if native is None:
             pair: tuple[Tensor, Tensor] = self._torch(plain.selection)(x, context, folded, dropout)
@@ -59,7 +62,7 @@ class Layers:
         hidden = 0 if joint is None else joint.first.shape[1]
         shape = (
             x.shape[-1], single.first.shape[1], single.gain.shape[1], hidden,
-            single.skip, 0 if joint is None else joint.skip,
+            single.code, 0 if joint is None else joint.code,
         )  # fmt: skip
         outputs: tuple[Tensor, Tensor] = kernels.selection(
             native, x, context, packed, shape, dropout, _seed(dropout)

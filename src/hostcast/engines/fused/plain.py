@@ -126,7 +126,9 @@ def _grn(x: Tensor, context: Tensor | None, net: FoldedGrn, rate: float) -> Tens
     hidden = _affine(x, net.first, net.first_bias)
     if context is not None:
         hidden = hidden + context
-    hidden = _affine(F.elu(hidden), net.second, net.second_bias)
+    hidden = F.elu(hidden)
+    if net.second is not None and net.second_bias is not None:
+        hidden = _affine(hidden, net.second, net.second_bias)
     gated = F.glu(_affine(F.dropout(hidden, rate), net.gate, net.gate_bias), dim=-1)
     skip = x
     if net.skip != SKIP_INPUT:
