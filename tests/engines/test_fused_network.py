@@ -352,3 +352,27 @@ def test_dropout_leaves_the_mean_forecast_where_it_is() -> None:
     spread = loud.std(dim=0).mean()
     assert spread > 0
     assert (loud.mean(dim=0) - quiet).abs().mean() < 0.3 * spread
+
+
+@pytest.mark.parametrize("windows", [8, 37])
+def test_servers_forecast_at_one_instant_share_what_is_known_ahead_and_nothing_else(
+    vectors: str, windows: int
+) -> None:
+    spec = made_spec(**WIDE)
+    batch = made_batch(spec, windows)
+    known = len(spec.known) + 1
+    for name in ("history", "ahead"):
+        batch.inputs[name][:, :, :known] = batch.inputs[name][:1, :, :known].clone()
+    fused, reference = (made_network(name, spec, sizes(33, 3)).eval() for name in ("fused", "reference"))
+    with torch.no_grad():
+        found, true = fused(batch), reference(as_reference(batch, spec))
+        one_by_one = [
+            fused(made_part(batch, place)).quantiles for place in range(windows)
+        ]  # too few to share anything
+    assert_close(found.quantiles, true.quantiles, 1e-5)
+    assert_close(found.encoder_weights, true.encoder_weights, 1e-5)
+    assert_close(found.quantiles, torch.cat(one_by_one), 1e-6)
+
+
+def made_part(batch: Batch, place: int) -> Batch:
+    return batch.part(place, place + 1, full=True)

@@ -2,7 +2,8 @@
  *
  * A window has `steps` rows of `variables` numbers. Weights that the network applies one after the other to a single
  * number come folded into one (see hostcast.engines.fused.folding). Blocks are taken SUPER at a time, so that one
- * variable's weights are read for many rows. */
+ * variable's weights are read for many rows. In forecasts for many servers at once, what is known ahead is the same
+ * for all of them: such a variable is computed for one window only. */
 #include "grn.h"
 
 #define SUPER 8
@@ -14,6 +15,8 @@ typedef struct {
     Grn flat, *single;
     GrnWork work;
     float *x, *s, *sum, *out, *context;
+    const int32_t *shared;
+    float *tables;
     /* backward only */
     float *dout, *ds, *dscratch;
     GrnGrad flat_grad, *grad;
@@ -30,6 +33,7 @@ static void carve_selection(Selection *self, int backward)
     self->out = carve(arena, (size_t)widest * ROWS);
     self->context = carve(arena, (size_t)(self->flat_m + 1) * ROWS);
     carve_work(&self->work, arena, v, middle, widest);
+    if (self->shared) self->tables = carve(arena, (size_t)v * (self->steps + ROWS) * self->o);
     if (!backward) return;
     self->dout = carve(arena, (size_t)SUPER * self->o * ROWS);
     self->ds = carve(arena, (size_t)SUPER * v * ROWS);
@@ -105,17 +109,39 @@ static void weigh(Selection *self, const float *x, const float *context, int64_t
     }
 }
 
+/* outputs of the shared variables at each step of a window, with the first ROWS steps once more behind the last */
+static void fill_tables(Selection *self, const float *x)
+{
+    int o = self->o, steps = self->steps;
+    uvec keys[VECTORS] = {0};
+    for (int v = 0; v < self->variables; v++) {
+        if (!self->shared[v]) continue;
+        const Grn *net = &self->single[v];
+        float *table = self->tables + (size_t)v * (steps + ROWS) * o;
+        for (int first = 0; first < steps; first += ROWS) {
+            load_rows(x + v, self->stride, 1, first, steps, self->x);
+            grn_forward(net, &self->work, self->x, 0, &self->drop, keys, 0, self->out);
+            store_rows(self->out, o, first, steps, table, o);
+        }
+        for (int t = steps; t < steps + ROWS; t++)
+            memcpy(table + (size_t)t * o, table + (size_t)(t % steps) * o, o * sizeof(float));
+    }
+}
+
 /* x: (windows, steps, stride), of which the first `variables` columns count; context: (windows, flat_m) or null;
+ * shared: for each variable, whether all windows have the same numbers, or null; only where nothing is dropped;
  * out: (windows, steps, o); weights: (windows, steps, variables). Windows first_window <= w < last_window are done.
  * Returns 0 if there is no memory. */
 int hostcast_selection_forward(const float *x, int64_t stride, const float *context, const float *p, int variables,
                                int m, int o, int flat_m, int skip, int flat_skip, int steps, int64_t first_window,
-                               int64_t last_window, float rate, int64_t seed, float *out, float *weights)
+                               int64_t last_window, float rate, int64_t seed, const int32_t *shared, float *out,
+                               float *weights)
 {
-    Selection self = {.variables = variables, .m = m, .o = o, .flat_m = flat_m, .skip = skip,
+    Selection self = {.variables = variables, .m = m, .o = o, .flat_m = flat_m, .skip = skip, .shared = shared,
                       .flat_skip = flat_skip, .steps = steps, .stride = stride, .drop = make_dropout(rate, seed)};
     int ok = open_selection(&self, p, 0);
     int64_t end = last_window * steps;
+    if (ok && shared) fill_tables(&self, x);
     for (int64_t first = first_window * steps; ok && first < end; first += SUPER * ROWS) {
         int blocks = (int)((end - first + ROWS - 1) / ROWS);
         if (blocks > SUPER) blocks = SUPER;
@@ -135,6 +161,12 @@ int hostcast_selection_forward(const float *x, int64_t stride, const float *cont
                 const float *sb = self.s + ((size_t)b * variables + v) * ROWS;
                 float *sum = self.sum + (size_t)b * o * ROWS;
                 const Grn *net = &self.single[v];
+                if (shared && shared[v]) {
+                    const float *table = self.tables + (size_t)v * (steps + ROWS) * o;
+                    load_rows(table, o, o, (first + b * ROWS) % steps, steps + ROWS, self.out);
+                    for (int f = 0; f < o; f++) EACH(i) at(sum, f)[i] += of(sb, 0)[i] * of(self.out, f)[i];
+                    continue;
+                }
                 grn_forward(net, &self.work, xb, 0, &self.drop, keys[b], flat_m + v * m, 0);
                 for (int f = 0; f < o; f++)
                     EACH(i) at(sum, f)[i] +=

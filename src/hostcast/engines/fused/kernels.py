@@ -41,14 +41,12 @@ class SelectionKernel(torch.autograd.Function):
         variables, _, width = shape[:3]
         out = x.new_empty(windows, steps, width)
         weights = x.new_empty(windows, steps, variables)
+        shared = _shared(x, variables) if rate == 0 and not any(ctx.needs_input_grad) else None
         head = (_pointer(x), _L(stride), _pointer(context), _pointer(packed), *shape, steps)
+        tail = (_F(rate), _L(seed), *map(_pointer, (shared, out, weights)))
 
         def run(chunk: int, first: int, last: int) -> int:
-            return int(
-                kernels.hostcast_selection_forward(
-                    *head, _L(first), _L(last), _F(rate), _L(seed), _pointer(out), _pointer(weights)
-                )
-            )
+            return int(kernels.hostcast_selection_forward(*head, _L(first), _L(last), *tail))
 
         _run(run, windows)
         ctx.save_for_backward(x, context, packed)
@@ -273,6 +271,14 @@ class LstmKernel(torch.autograd.Function):
 
         _run(run, ctx.blocks)
         return None, *grads, dpacked.sum(dim=0).view_as(packed), None, None
+
+
+def _shared(x: Tensor, variables: int) -> Tensor | None:
+    """Which variables are the same in all windows, (variables,) int32; None where none is."""
+    if len(x) < CHUNKS:
+        return None
+    shared = (x[:, :, :variables] == x[:1, :, :variables]).all(dim=0).all(dim=0)
+    return shared.int() if bool(shared.any()) else None
 
 
 def _pointer(tensor: Tensor | None) -> ctypes.c_void_p:
