@@ -197,12 +197,13 @@ def test_the_plateau_schedule_divides_the_rate_by_ten_after_its_patience() -> No
 
 
 def test_patience_counts_epochs_and_the_rate_falls_while_the_loss_does_not(train_in: Train) -> None:
+    # clipped to next to nothing, gradients move no weight
     given = scene(
         {
             "train.epochs": 12,
             "train.lr_schedule": "plateau",
             "train.learning_rate": 3.0,
-            "train.gradient_clip_val": 0.0,
+            "train.gradient_clip_val": 1e-30,
             "train.early_stopping_patience": 3,
             "train.reduce_on_plateau_patience": 1,
             "train.val_check_interval": 0.5,
@@ -210,8 +211,8 @@ def test_patience_counts_epochs_and_the_rate_falls_while_the_loss_does_not(train
     )
     trained = train_in(given)
     losses = trained.history["val_loss"].to_numpy()
-    assert len(losses) < 12
-    assert len(losses) - 1 - int(losses.argmin()) == 3
+    assert len(losses) == 1 + 3
+    assert len(set(losses)) == 1
     assert trained.history["learning_rate"].iloc[-1] < 3.0
 
 
