@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ widths = st.integers(4, 40)
 @in_all_sizes
 @few_examples
 @given(
-    variables=st.sampled_from([1, 3, 5, 8, 17]),
+    variables=st.sampled_from([1, 4, 5, 8, 17]),
     m=st.integers(1, 20),
     o=widths,
     joint_m=st.integers(1, 9),
@@ -82,6 +83,25 @@ def test_selection(
         for made, given_ in zip((one, exact), contexts, strict=True)
     ]
     assert_near(gradients([out], [down], leaves[0]), gradients([true], [down], leaves[1]), 3e-5)
+    with torch.no_grad():
+        assert_near(LAYERS.select_variables(x, contexts[0], one, dropout=0.0), [true, true_weights])
+
+
+@pytest.mark.parametrize("slope", [2.0, 0.0, 2.0**-60])
+def test_a_norm_that_magnifies_rounding_magnifies_none(slope: float) -> None:
+    # a residual that all outputs share but for a factor vanishes for all of them at the same number
+    torch.manual_seed(0)
+    folded = made_selection(3, 4, 12, 3, SKIP_NORMED, SKIP_NORMED)
+    factors = torch.randn(3, 12)
+    shared = replace(folded.single, skip_map=slope * factors[..., None], skip_offset=4 * factors)
+    folded = replace(folded, single=shared)
+    x = -2.0 + 10.0 ** torch.linspace(-6, 0, 60).view(2, 10, 3) * torch.tensor([1.0, -1.0, 1.0])
+    one, exact = changed(folded, leaf), changed(folded, exact_leaf)
+    out, _ = LAYERS.select_variables(x, None, one, dropout=0.0)
+    true, _ = plain.selection(x.double(), None, exact, 0.0)
+    assert_near([out], [true])
+    down = torch.randn_like(out)
+    assert_near(gradients([out], [down], tensors_of(one)), gradients([true], [down], tensors_of(exact)), 1e-4)
 
 
 @in_all_sizes

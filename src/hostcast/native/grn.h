@@ -17,8 +17,9 @@ enum { DIRECT = 4 };
 
 typedef struct {
     int n, m, o, skip, direct;
-    /* of a single input's normed map: means of A and a, then variances and covariance over the outputs */
-    float mean_A, mean_a, var_A, cov, var_a;
+    /* of a single input's normed map: means of A and a, and the variance over the outputs, which for an input x
+     * is least + curve * (x - flattest)^2; so written, it is exact where it is small, which the norm magnifies */
+    float mean_A, mean_a, least, curve, flattest;
     const float *U, *t, *W, *b, *G, *c, *A, *a, *skip_gain, *skip_bias, *gain, *bias;
     float *Ut, *Wt, *Gt, *At;
 } Grn;
@@ -54,7 +55,8 @@ static void note_moments(Grn *net)
         var_A += A * A, cov += A * a, var_a += a * a;
     }
     net->mean_A = (float)mean_A, net->mean_a = (float)mean_a;
-    net->var_A = (float)(var_A / net->o), net->cov = (float)(cov / net->o), net->var_a = (float)(var_a / net->o);
+    double flattest = var_A > 1e-20 * var_a ? -cov / var_A : 0.0, least = (var_a + cov * flattest) / net->o;
+    net->curve = (float)(var_A / net->o), net->flattest = (float)flattest, net->least = least > 0.0 ? (float)least : 0.0f;
 }
 
 /* the parameters lie one behind the other in the order of the struct */
@@ -298,8 +300,8 @@ static void grn_forward(const Grn *net, GrnWork *work, const float *x, const flo
         EACH(i)
         {
             vec in = of(x, 0)[i];
-            vec var = (net->var_A * in + 2.0f * net->cov) * in + net->var_a;
-            work->q_rstd[i] = 1.0f / vec_sqrt(pick(var > 0.0f, var, splat(0.0f)) + EPSILON);
+            vec off = in - net->flattest;
+            work->q_rstd[i] = 1.0f / vec_sqrt(off * off * net->curve + (net->least + EPSILON));
         }
         for (int f = 0; f < o; f++)
             EACH(i)
