@@ -35,8 +35,10 @@ static int open_attention(Attention *self, int steps, int d, int backward)
     return 1;
 }
 
-/* softmax weights of the queries first <= i < first + ROWS, in self->scores: [steps][ROWS]. Keys are (steps, ld) */
-static void weigh(Attention *self, const float *keys, int64_t ld, int history, int length, int horizon, int d, int first)
+/* softmax weights of the queries first <= i < first + ROWS, in self->scores: [steps][ROWS], but for a factor of each
+ * query, which `share` takes. Keys are (steps, ld) */
+static void weigh(Attention *self, const float *keys, int64_t ld, int history, int length, int horizon, int d, int first,
+                  vec *share)
 {
     float *s = self->scores;
     int last = first + ROWS < horizon ? first + ROWS : horizon;
@@ -55,13 +57,11 @@ static void weigh(Attention *self, const float *keys, int64_t ld, int history, i
             at(s, history + j)[i] = score;
             top = pick(score > top, score, top);
         }
-        for (int j = 0; j < length; j++) total += at(s, j)[i] = vec_exp(of(s, j)[i] - top);
+        for (int j = 0; j < length; j++) total += at(s, j)[i] = vec_exp_bounded(of(s, j)[i] - top);
         for (int j = 0; j < last; j++)
-            /* vec_exp never returns zero */
-            total += at(s, history + j)[i] = pick(query > j, vec_exp(of(s, history + j)[i] - top), splat(0.0f));
-        vec scale = 1.0f / total;
-        for (int j = 0; j < length; j++) at(s, j)[i] *= scale;
-        for (int j = 0; j < last; j++) at(s, history + j)[i] *= scale;
+            /* the exponential never comes to zero */
+            total += at(s, history + j)[i] = pick(query > j, vec_exp_bounded(of(s, history + j)[i] - top), splat(0.0f));
+        share[i] = 1.0f / total;
     }
 }
 
@@ -90,8 +90,10 @@ int hostcast_attention_forward(const float *q, const float *keys, const float *v
         for (int head = 0; head < heads; head++)
             for (int first = 0; first < horizon; first += ROWS) {
                 load_query(&self, q + w * horizon * ld + head * d, ld, first, horizon, d, scale);
-                weigh(&self, keys + w * steps * ld + head * d, ld, history, length, horizon, d, first);
+                vec share[VECTORS];
+                weigh(&self, keys + w * steps * ld + head * d, ld, history, length, horizon, d, first, share);
                 product(self.values_t, steps, 0, d, steps, self.scores, self.out, 0);
+                for (int f = 0; f < d; f++) EACH(i) at(self.out, f)[i] *= share[i];
                 store_rows(self.out, d, first, horizon, out + w * horizon * ld + head * d, ld);
             }
     }
@@ -121,7 +123,9 @@ int hostcast_attention_backward(const float *q, const float *keys, const float *
             for (int first = 0; first < horizon; first += ROWS) {
                 int64_t place = w * horizon * ld + head * d;
                 load_query(&self, q + place, ld, first, horizon, d, scale);
-                weigh(&self, k, ld, history, length, horizon, d, first);
+                vec share[VECTORS];
+                weigh(&self, k, ld, history, length, horizon, d, first, share);
+                for (int j = 0; j < steps; j++) EACH(i) at(self.scores, j)[i] *= share[i];
                 load_gradients(dout + place, ld, d, first, horizon, self.down);
                 transpose(self.down, d, self.down_t, dp);
                 outer(self.scores, steps, self.down_t, dp, self.dvalues);

@@ -47,11 +47,10 @@ INLINE vec vec_sqrt(vec x)
     return y;
 }
 
-/* exp to about one unit in the last place: Cephes' polynomial on [-ln2/2, ln2/2] */
-INLINE vec vec_exp(vec x)
+/* exp of numbers up to 88, to about one unit in the last place: Cephes' polynomial on [-ln2/2, ln2/2] */
+INLINE vec vec_exp_bounded(vec x)
 {
     x = pick(x < -87.0f, splat(-87.0f), x);
-    x = pick(x > 88.0f, splat(88.0f), x);
     vec shifted = x * 1.44269504088896341f + 12582912.0f;
     vec n = shifted - 12582912.0f;
     vec r = x - n * 0.693359375f;
@@ -65,6 +64,8 @@ INLINE vec vec_exp(vec x)
     ivec power = ((ivec)shifted - 0x4b400000 + 127) << 23;
     return p * (vec)power;
 }
+
+INLINE vec vec_exp(vec x) { return vec_exp_bounded(pick(x > 88.0f, splat(88.0f), x)); }
 
 INLINE vec sigmoid(vec x) { return 1.0f / (1.0f + vec_exp(-x)); }
 
