@@ -114,4 +114,7 @@ def test_each_change_switches_one_thing_and_all_switches_everything():
     switches = ("checkpointing", "workers", "tensorboard", "lr_scheduling", "mixed_precision", "multi_target")
     on = {one.name: [name for name in switches if getattr(one, name)] for one in configurations()}
 
-    assert on == {BASELINE: [], **{name: [name] for name in switches}, "all": list(switches)}
+    everything = {"all": list(switches), "all_fused": list(switches)}
+    assert on == {BASELINE: [], **{name: [name] for name in switches}, **everything}
+    engines = {one.name: one.engine for one in configurations()}
+    assert {name for name, engine in engines.items() if engine != "reference"} == {"all_fused"}

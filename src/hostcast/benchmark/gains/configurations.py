@@ -44,11 +44,13 @@ class Configuration:
     Attributes:
         name: as it appears in every table.
         claim: what the founding document expects of it; None for the baseline.
+        engine: that trains; the document's own is the reference.
         same_loss: it must not change the validation loss by a single bit.
     """
 
     name: str
     claim: Claim | None = None
+    engine: str = "reference"
     checkpointing: bool = False
     workers: bool = False
     tensorboard: bool = False
@@ -61,13 +63,13 @@ class Configuration:
         """The params it trains with; what the document's baseline has no notion of is switched off.
 
         Args:
-            params: of these, benchmark, model and train.engine are read.
+            params: of these, benchmark and model are read.
             seed: of weights, batches and dropout.
             gpu: whether batches go to a GPU, and so may be page-locked.
         """
         budget = params.benchmark
         train = own_training(
-            engine=params.train.engine,
+            engine=self.engine,
             precision=budget.precision if self.mixed_precision else "32-true",
             epochs=EPOCHS,
             batch_size=budget.batch_size,
@@ -102,7 +104,14 @@ def configurations() -> list[Configuration]:
         Configuration("mixed_precision", Claim("Mixed Precision", -0.5, -0.5, 0.0), mixed_precision=True),
         Configuration("multi_target", Claim("Multi-target", 0.2, 0.3, 0.15), multi_target=True),
     ]
-    return [Configuration(BASELINE), *single, _all_of(single)]
+    combined = _all_of(single)
+    claim = Claim("Combined, engine fused", -0.7, -0.3, 0.2)
+    return [
+        Configuration(BASELINE),
+        *single,
+        combined,
+        replace(combined, name="all_fused", claim=claim, engine="fused"),
+    ]
 
 
 def _all_of(single: Iterable[Configuration]) -> Configuration:

@@ -26,7 +26,7 @@ def render_gains(result: GainsResult) -> str:
         _introduction(result),
         "### The matrix: baseline, workers, mixed_precision, all",
         _measured(result, MATRIX),
-        "### The other improvements, each alone",
+        "### The other improvements, each alone, and everything with the engine `fused`",
         _measured(result, [BASELINE, *others]),
         _legend(result),
         "### Expected and measured gains",
@@ -45,10 +45,11 @@ def _introduction(result: GainsResult) -> str:
     return (
         f"{len(runs)} runs on {' and '.join(runs['device'].unique())} "
         f"({runs['threads'].max()} compute threads, torch {torch.__version__}, "
-        f"engine {' and '.join(runs['engine'].unique())}). "
-        f"`baseline` is the founding document's own: fp32, no workers, one target ({result.target}), "
+        f"engines {' and '.join(runs['engine'].unique())}). "
+        "`baseline` is the founding document's own: pytorch-forecasting's model and loader, fp32, no workers, "
+        f"one target ({result.target}), "
         "no checkpoints, no TensorBoard, a constant learning rate. Every other configuration changes "
-        "what its name says; `all` changes everything at once."
+        "what its name says; `all` changes everything at once, and `all_fused` the engine too."
     )
 
 
@@ -153,7 +154,7 @@ def _method(result: GainsResult) -> str:
     return bullets(
         [
             f"Each run trains a fresh network for {EPOCHS} epochs of {budget.batches} batches of "
-            f"{budget.batch_size} windows with the `{params.train.engine}` engine, in a process of its own. "
+            f"{budget.batch_size} windows, in a process of its own. "
             "The first epoch starts the workers and does what is done only once; the second is timed. "
             "Imports and reading the data are not.",
             f"The configurations take turns, {repeats} times. In repeat r all of them use the seed "
