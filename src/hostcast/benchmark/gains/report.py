@@ -46,8 +46,8 @@ def _introduction(result: GainsResult) -> str:
         f"{len(runs)} runs on {' and '.join(runs['device'].unique())} "
         f"({runs['threads'].max()} compute threads, torch {torch.__version__}, "
         f"engines {' and '.join(runs['engine'].unique())}). "
-        "`baseline` is the founding document's own: pytorch-forecasting's model and loader, fp32, no workers, "
-        f"one target ({result.target}), "
+        "`baseline` is the founding document's own: pytorch-forecasting's model and loader, fp32, "
+        f"no workers, one target ({result.target}), "
         "no checkpoints, no TensorBoard, a constant learning rate. Every other configuration changes "
         "what its name says; `all` changes everything at once, and `all_fused` the engine too."
     )
