@@ -207,3 +207,19 @@ def test_what_cannot_be_put_back_does_not_hide_the_users_error(
     assert "could not be put back" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert (project / "metrics.json").read_text() == "bad"
+
+
+@pytest.mark.slow
+def test_in_a_fresh_clone_whose_cache_is_empty_the_metrics_come_back_from_git(
+    dvc: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    who = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
+    for words in (["init", "-q"], ["add", "-f", "metrics.json"], [*who, "commit", "-q", "-m", "metrics"]):
+        subprocess.run(["git", *words], check=True)
+    shutil.rmtree(project / ".dvc/cache")
+    shutil.rmtree(project / ".hostcast")
+    (project / "input.txt").write_text("bad")
+    failed = dvc("repro")
+    assert failed.returncode != 0
+    assert "out of the last good run could not be put back" in failed.stderr
+    assert (project / "metrics.json").read_text() == "good"

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import shutil
 import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -120,6 +121,7 @@ def _restore(name: str, metrics: Sequence[Path]) -> None:
     from dvc.repo import Repo
     from dvc_objects.errors import ObjectFormatError
 
+    errors = (DvcException, ObjectFormatError, OSError)
     try:
         with Repo() as repo:
             for out in repo.stage.load_one(name=name).outs:
@@ -127,12 +129,17 @@ def _restore(name: str, metrics: Sequence[Path]) -> None:
                 if not out.hash_info or (Path(out.fs_path).exists() and not out.changed_checksum()):
                     continue
                 path = Path(out.fs_path).relative_to(repo.root_dir)
-                if out.use_cache:
-                    out.checkout(force=True)
-                elif not (path in metrics and _restore_metrics(name, path, out.hash_info.value)):
+                try:
+                    if out.use_cache:
+                        out.checkout(force=True)
+                    elif not (path in metrics and _restore_metrics(name, path, out.hash_info.value)):
+                        continue
+                except errors as error:
+                    # a fresh clone's cache has none; what git has is put back all the same
+                    log.warning("%s of the last good run could not be put back: %s", path, error)
                     continue
                 log.info("put back %s of the last good run", path)
-    except (DvcException, ObjectFormatError, OSError) as error:
+    except errors as error:
         log.warning(
             "the last good run's outputs could not be put back (%s); `dvc checkout` may still do it", error
         )
@@ -141,8 +148,18 @@ def _restore(name: str, metrics: Sequence[Path]) -> None:
 def _restore_metrics(name: str, path: Path, md5: str) -> bool:
     kept = KEPT / name / path.name
     # after a change of branch, the last run here is not the one that dvc.lock speaks of
-    if not kept.exists() or hashlib.md5(kept.read_bytes(), usedforsecurity=False).hexdigest() != md5:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(kept, path)
-    return True
+    for content in (kept.read_bytes() if kept.exists() else None, _committed(path)):
+        if content is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() == md5:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            return True
+    return False
+
+
+def _committed(path: Path) -> bytes | None:
+    """A file as the last commit has it."""
+    try:
+        shown = subprocess.run(["git", "show", f"HEAD:./{path.as_posix()}"], capture_output=True, check=False)
+    except OSError:
+        return None
+    return shown.stdout if shown.returncode == 0 else None
