@@ -45,7 +45,10 @@ class Options:
         parser.add_argument("--quality-data", type=_names, metavar="A,B", help="benchmark.quality_data")
         parser.add_argument("--quality-repeats", type=_count, help="benchmark.quality_repeats")
         given = {key: value for key, value in vars(parser.parse_args(arguments)).items() if value is not None}
-        return cls(given.pop("out", None), given)
+        out = given.pop("out", None)
+        if out is not None and (out.is_dir() or not out.parent.is_dir()):
+            parser.error(f"argument --out: {out} is a folder, or in a folder that is not there: name a file")
+        return cls(out, given)
 
     def applied(self, params: Params) -> Params:
         """The params with the changes."""
@@ -58,14 +61,16 @@ def _names(text: str) -> list[str]:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError("less than 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _duration(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise ValueError("not above 0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value
