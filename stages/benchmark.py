@@ -24,7 +24,7 @@ from hostcast.stage import run_stage
 def main(options: Options, params: Params) -> None:
     params = options.applied(params)
     keep = None if options.out is None else partial(write_results, path=options.out)
-    engines = run_engines(params, save=keep)
+    engines = run_engines(params, options.given, save=keep)
     require_success(engines)
     if options.out is not None:
         return

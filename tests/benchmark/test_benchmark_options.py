@@ -15,6 +15,11 @@ from hostcast.benchmark import Options
 SOURCES = Path(__file__).parents[2] / "src"
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def test_without_options_the_params_stay_as_they_are():
     options = Options.read([])
 
@@ -36,12 +41,68 @@ def test_every_option_changes_its_param():
     assert (budget.quality_data, budget.quality_repeats) == (["../smd"], 2)
 
 
-@pytest.mark.parametrize("line", ["--suite fast", "--repeats 0", "--seconds -1", "--seconds nan", "--what"])
-def test_a_mistake_ends_the_program_with_a_message(line, capsys):
-    with pytest.raises(SystemExit):
-        Options.read(line.split())
+def test_what_the_command_line_gave_is_blamed_on_its_options():
+    given = Options.read(["--repeats", "7", "--only", "fleet.train", "--out", "results.json"]).given
 
-    assert "usage" in capsys.readouterr().err
+    assert given.options == {"engine_repeats": "--repeats", "only": "--only"}
+    assert str(given.error("only", "is odd", remedy="x")).startswith("--only is odd")
+    assert str(given.error("device", "is odd", remedy="x")).startswith(
+        "file params.yaml: benchmark.device is"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "blamed"),
+    [
+        (["--suite", "fast"], "argument --suite"),
+        (["--device", "gpu"], "argument --device"),
+        (["--repeats", "0"], "argument --repeats: '0' is not a whole number from 1 on"),
+        (["--repeats", "1.5"], "argument --repeats"),
+        (["--quality-repeats", "-1"], "argument --quality-repeats"),
+        (["--seconds", "-1"], "argument --seconds: '-1' is not a number of seconds above 0"),
+        (["--seconds", "nan"], "argument --seconds"),
+        (["--time-limit", "soon"], "argument --time-limit"),
+        (["--only", ","], "argument --only: ',' names nothing"),
+        (["--only", ""], "argument --only: '' names nothing"),
+        (["--quality-data", " , "], "argument --quality-data: ' , ' names nothing"),
+        (["--out", "."], "argument --out: '.' is a folder"),
+        (["--out", "none/results.json"], "argument --out: 'none/results.json' is a folder, or in a folder"),
+        (["--out", "results.md"], "argument --out: 'results.md' is where the page or the picture would be"),
+        # a folder that nobody can make files in, root included
+        (["--out", "/proc/results.json"], "argument --out: '/proc/results.json' can't be written"),
+        (["--what"], "--what"),
+    ],
+)
+def test_a_mistake_ends_the_program_with_a_message_that_blames_the_option(line, blamed, capsys):
+    with pytest.raises(SystemExit) as ended:
+        Options.read(line)
+
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "usage" in said
+    assert blamed in said
+
+
+def test_help_tells_the_values_of_each_option_and_ends_with_examples(capsys):
+    with pytest.raises(SystemExit) as ended:
+        Options.read(["--help"])
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    assert "a shape (fleet, large, electricity), a measurement (loader, step, train" in said
+    assert "{auto,cpu,cuda}" in said
+    assert "a number above 0" in said
+    assert "--only time_to_quality --quality-data ../smd" in said.split("examples:")[1]
+
+
+def test_the_examples_of_the_help_are_command_lines_that_it_reads(capsys):
+    with pytest.raises(SystemExit):
+        Options.read(["--help"])
+    examples = capsys.readouterr().out.split("examples:")[1].split("python stages/benchmark.py")[1:]
+
+    assert len(examples) > 1
+    for line in examples:
+        assert Options.read(line.split()).out == Path("mine.json")
 
 
 def test_the_benchmark_needs_no_library_that_it_does_not_measure():

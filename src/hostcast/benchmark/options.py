@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from hostcast.benchmark.given import Given
 from hostcast.params import BenchmarkParams, Params
 
 __all__ = ["Options"]
+
+_ABOUT = """\
+Measure the engines side by side: as the stage does, or alone, with --out.
+What is not given is taken from section benchmark of params.yaml."""
+_EXAMPLES = """\
+examples:
+  python stages/benchmark.py --out mine.json --only fleet.train,predict --repeats 5
+  python stages/benchmark.py --out mine.json --suite full --device cpu --time-limit 1800
+  python stages/benchmark.py --out mine.json --only time_to_quality --quality-data ../smd"""
 
 
 @dataclass(frozen=True)
@@ -20,35 +31,24 @@ class Options:
     Attributes:
         out: JSON file for the engines' results; None = write what the stage writes.
         changes: keys of section `benchmark` -> values.
+        given: the options that made these changes.
     """
 
     out: Path | None
     changes: dict[str, Any]
+    given: Given = field(default_factory=Given)
 
     @classmethod
     def read(cls, arguments: Sequence[str] | None = None) -> Self:
         """Parse the command line; a mistake in it ends the program with a message."""
         parser = argparse.ArgumentParser(
-            description="Measure the engines side by side: as the stage does, or alone, with --out."
+            description=_ABOUT, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        parser.add_argument(
-            "--out", type=Path, help="write the results as JSON, with a page and a picture beside"
-        )
-        parser.add_argument("--suite", choices=["quick", "full"], help="benchmark.suite")
-        parser.add_argument("--device", choices=["auto", "cpu", "cuda"], help="benchmark.device")
-        parser.add_argument(
-            "--only", type=_names, metavar="A,B", help="benchmark.only, e.g. fleet.train,large"
-        )
-        parser.add_argument("--repeats", dest="engine_repeats", type=_count, help="benchmark.engine_repeats")
-        parser.add_argument("--seconds", type=_duration, help="benchmark.seconds")
-        parser.add_argument("--time-limit", type=_duration, metavar="SECONDS", help="benchmark.time_limit")
-        parser.add_argument("--quality-data", type=_names, metavar="A,B", help="benchmark.quality_data")
-        parser.add_argument("--quality-repeats", type=_count, help="benchmark.quality_repeats")
-        given = {key: value for key, value in vars(parser.parse_args(arguments)).items() if value is not None}
-        out = given.pop("out", None)
-        if out is not None and (out.is_dir() or not out.parent.is_dir()):
-            parser.error(f"argument --out: {out} is a folder, or in a folder that is not there: name a file")
-        return cls(out, given)
+        actions = _add_options(parser)
+        said = {key: value for key, value in vars(parser.parse_args(arguments)).items() if value is not None}
+        out = said.pop("out", None)
+        names = {action.dest: action.option_strings[0] for action in actions if action.dest in said}
+        return cls(out, said, Given(names))
 
     def applied(self, params: Params) -> Params:
         """The params with the changes."""
@@ -56,8 +56,88 @@ class Options:
         return params.model_copy(update={"benchmark": BenchmarkParams.model_validate(content)})
 
 
+def _add_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    add = parser.add_argument
+    return [
+        add(
+            "--out",
+            type=_new_file,
+            metavar="FILE.json",
+            help="write the results there, with a page (.md) and a picture (.svg) beside; a file of a folder "
+            "that is there. Without it, what the stage writes is written",
+        ),
+        add(
+            "--suite",
+            choices=["quick", "full"],
+            help="quick: the shape fleet, about 2 minutes; full: all shapes, memory and time to quality",
+        ),
+        add("--device", choices=["auto", "cpu", "cuda"], help="auto is a GPU, if there is one"),
+        add(
+            "--only",
+            type=_names,
+            metavar="A,B",
+            help="measure just these: a shape (fleet, large, electricity), a measurement (loader, step, "
+            "train, predict, time_to_quality), both with a dot between (fleet.train), or memory; a "
+            "measurement alone means the suite's shapes",
+        ),
+        add(
+            "--repeats",
+            dest="engine_repeats",
+            type=_count,
+            metavar="N",
+            help="times that each engine is measured, in turn: 1, 2, ...",
+        ),
+        add(
+            "--seconds",
+            type=_duration,
+            metavar="S",
+            help="seconds that are counted in each measurement, once warm: a number above 0, e.g. 0.5",
+        ),
+        add(
+            "--time-limit",
+            type=_duration,
+            metavar="S",
+            help="seconds after which no more repeats begin: a number above 0",
+        ),
+        add(
+            "--quality-data",
+            type=_names,
+            metavar="A,B",
+            help="further projects to measure time to quality on: folders with data/features and data/split; "
+            "each is named after its folder",
+        ),
+        add(
+            "--quality-repeats",
+            type=_count,
+            metavar="N",
+            help="trainings of each engine for time to quality, each with another seed: 1, 2, ...",
+        ),
+    ]
+
+
+def _new_file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is a folder, or in a folder that is not there: name a file"
+        )
+    if path.suffix in (".md", ".svg"):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is where the page or the picture would be: name a .json file"
+        )
+    try:
+        # a measurement that takes an hour is no time to learn that
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} can't be written: {error.strerror}") from None
+
+
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing: name one, or several with commas between")
+    return names
 
 
 def _count(text: str) -> int:

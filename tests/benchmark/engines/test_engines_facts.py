@@ -7,6 +7,7 @@ import torch
 from engines_data import quick_params
 
 from hostcast.benchmark.engines.facts import chosen_device, cores, gather_facts
+from hostcast.benchmark.given import Given
 from hostcast.errors import HostcastError
 
 
@@ -27,14 +28,16 @@ def test_auto_takes_a_gpu_where_there_is_one_and_it_may_be_used(
     params = quick_params(device=wanted)
     runtime = params.runtime.model_copy(update={"accelerator": accelerator})
 
-    assert chosen_device(params.model_copy(update={"runtime": runtime})) == chosen
+    assert chosen_device(params.model_copy(update={"runtime": runtime}), Given()) == chosen
 
 
 def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
-    with pytest.raises(HostcastError, match=r"benchmark\.device is cuda"):
-        chosen_device(quick_params(device="cuda"))
+    with pytest.raises(HostcastError, match=r"file params\.yaml: benchmark\.device is cuda"):
+        chosen_device(quick_params(device="cuda"), Given())
+    with pytest.raises(HostcastError, match=r"^--device is cuda"):
+        chosen_device(quick_params(device="cuda"), Given({"device": "--device"}))
 
 
 def test_machine_versions_and_command_are_named():

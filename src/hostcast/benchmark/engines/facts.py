@@ -15,7 +15,7 @@ import torch
 
 import hostcast
 from hostcast.benchmark.engines.shapes import Device
-from hostcast.errors import HostcastError
+from hostcast.benchmark.given import Given
 from hostcast.params import Params
 
 __all__ = ["chosen_device", "cores", "gather_facts"]
@@ -23,8 +23,12 @@ __all__ = ["chosen_device", "cores", "gather_facts"]
 LIBRARIES = ("torch", "lightning", "pytorch-forecasting", "numpy", "pandas", "pyarrow")
 
 
-def chosen_device(params: Params) -> Device:
+def chosen_device(params: Params, given: Given) -> Device:
     """The device that benchmark.device names.
+
+    Args:
+        params: the project's params.
+        given: where section `benchmark` was written.
 
     Raises:
         HostcastError: it is cuda, and there is none.
@@ -32,10 +36,10 @@ def chosen_device(params: Params) -> Device:
     wanted = params.benchmark.device
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
-        raise HostcastError(
-            "benchmark.device is cuda, but torch sees no CUDA device",
-            file="params.yaml",
-            remedy="set benchmark.device to auto or cpu, or install a CUDA build of torch",
+        raise given.error(
+            "device",
+            "is cuda, but torch sees no CUDA device",
+            remedy="make it auto or cpu, or install a CUDA build of torch",
         )
     if wanted == "auto":
         return "cuda" if available and params.runtime.accelerator != "cpu" else "cpu"

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostcast.benchmark.engines.projects import lacking
 from hostcast.benchmark.engines.race import Course, Race, reached_at, run_race
 from hostcast.benchmark.engines.shapes import Device
 from hostcast.benchmark.isolation import in_fresh_process
 from hostcast.params import Params
-from hostcast.paths import FEATURES, ROLES, SPLIT, WINDOWS
 
 __all__ = ["QualityRun", "race_engines"]
 
@@ -54,10 +54,10 @@ def race_engines(
     Returns:
         All trainings, and why there are none where the data is missing.
     """
-    absent = [path for path in (FEATURES, ROLES, SPLIT, WINDOWS) if not (folder / path).exists()]
-    if absent:
-        log.warning("no time to quality on %s: there is no %s", data, folder / absent[0])
-        return [], f"there is no {folder / absent[0]}"
+    absent = lacking(folder)
+    if absent is not None:
+        log.warning("no time to quality on %s: there is no %s", data, absent)
+        return [], f"there is no {absent}"
     runs: list[QualityRun] = []
     for repeat in range(params["reference"].benchmark.quality_repeats):
         goal: float | None = None

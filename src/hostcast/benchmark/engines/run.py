@@ -19,12 +19,13 @@ from hostcast.benchmark.engines.ceilings import Ceilings, measure_ceilings
 from hostcast.benchmark.engines.data import write_data
 from hostcast.benchmark.engines.facts import chosen_device, gather_facts
 from hostcast.benchmark.engines.job import Reading
-from hostcast.benchmark.engines.plan import MEMORY, Plan, make_plan
+from hostcast.benchmark.engines.plan import MEMORY, TIME_TO_QUALITY, Plan, make_plan
 from hostcast.benchmark.engines.quality import QualityRun, race_engines
 from hostcast.benchmark.engines.recipes import recipes
 from hostcast.benchmark.engines.shapes import SHAPES, Device, Shape, params_of
 from hostcast.benchmark.engines.side_by_side import ShapeRuns, measure_shape
 from hostcast.benchmark.engines.table_memory import MANY_ROWS, TableMemory, memory_of_many_rows
+from hostcast.benchmark.given import Given
 from hostcast.benchmark.isolation import OwnProcess
 from hostcast.errors import HostcastError
 from hostcast.params import Params
@@ -53,7 +54,7 @@ class EngineRuns:
         memory: of data and loader on many rows; None if not asked for.
         quality: all trainings for the time to quality.
         left_out: what was asked for and has no data here, and why.
-        failures: what went wrong, by shape or name of the data.
+        failures: what went wrong, by shape, memory or DATA.time_to_quality.
     """
 
     plan: Plan
@@ -78,12 +79,13 @@ def require_success(done: EngineRuns) -> None:
     for name, failure in done.failures.items():
         raise HostcastError(
             f"benchmark of {name}: {failure}",
-            remedy=f"leave it out, or look at it alone, with benchmark.only: [{name}]",
+            remedy=f"leave it out, or look at it alone, with --only {name} or benchmark.only: [{name}]",
         )
 
 
 def run_engines(
     params: Params,
+    given: Given | None = None,
     *,
     engines: Mapping[str, str] = ENGINES,
     shapes: Mapping[str, Shape] = SHAPES,
@@ -97,6 +99,7 @@ def run_engines(
 
     Args:
         params: the project's params.
+        given: where section `benchmark` was written; None = all in params.yaml.
         engines: names of the engines by role, reference and fused.
         shapes: all there are, by name.
         many_rows: what memory is measured on.
@@ -107,8 +110,9 @@ def run_engines(
     Raises:
         HostcastError: the params ask for what there is not.
     """
-    device = chosen_device(params)
-    plan = make_plan(params, device, shapes=shapes, project=project)
+    given = given or Given()
+    device = chosen_device(params, given)
+    plan = make_plan(params, device, given, shapes=shapes, project=project)
     own_params = recipes(params, engines)
     threads = torch.get_num_threads()
     failures: dict[str, str] = {}
@@ -153,7 +157,8 @@ def run_engines(
             with part(MEMORY):
                 memory = _memory(engines["fused"], many_rows, params, device, threads, scratch / MEMORY)
     for name, folder in plan.quality.items():
-        with part(name):
+        # a shape may be called the same
+        with part(f"{name}.{TIME_TO_QUALITY}"):
             runs, reason = race_engines(name, folder, own_params, device, threads)
             quality += runs
             left_out |= {} if reason is None else {name: reason}
