@@ -9,6 +9,7 @@ from functools import partial
 from hostcast import paths
 from hostcast.benchmark import (
     Options,
+    measured_commit,
     require_success,
     run_engines,
     run_gains,
@@ -23,7 +24,7 @@ from hostcast.stage import run_stage
 
 def main(options: Options, params: Params) -> None:
     params = options.applied(params)
-    keep = None if options.out is None else partial(write_results, path=options.out)
+    keep = None if options.out is None else partial(write_results, path=options.out, commit=measured_commit())
     engines = run_engines(params, options.given, save=keep)
     require_success(engines)
     if options.out is not None:

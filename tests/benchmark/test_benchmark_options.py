@@ -30,7 +30,7 @@ def test_without_options_the_params_stay_as_they_are():
 def test_every_option_changes_its_param():
     line = (
         "--out results.json --suite full --device cpu --only fleet.train,large --repeats 7 --seconds 0.5 "
-        "--time-limit 300 --quality-data ../smd --quality-repeats 2"
+        "--time-limit 300 --quality-data ../smd --quality-repeats 2 --same-recipe"
     )
     options = Options.read(line.split())
     budget = options.applied(tiny_params()).benchmark
@@ -39,6 +39,7 @@ def test_every_option_changes_its_param():
     assert (budget.suite, budget.device, budget.only) == ("full", "cpu", ["fleet.train", "large"])
     assert (budget.engine_repeats, budget.seconds, budget.time_limit) == (7, 0.5, 300.0)
     assert (budget.quality_data, budget.quality_repeats) == (["../smd"], 2)
+    assert budget.same_recipe
 
 
 def test_what_the_command_line_gave_is_blamed_on_its_options():

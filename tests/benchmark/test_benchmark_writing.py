@@ -27,4 +27,5 @@ def test_metrics_runs_page_and_picture_hold_engines_and_gains(suite, ran, tmp_pa
     page = files["table"].read_text()
     assert page.startswith("# Benchmark\n")
     assert page.index("## The engines side by side") < page.index("## The founding document's improvements")
+    assert "Commit" not in page, "the stage's outputs are the same for the same code and params"
     assert "<svg" in files["ratios"].read_text()

@@ -112,6 +112,12 @@ def _add_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
             metavar="N",
             help="trainings of each engine for time to quality, each with another seed: 1, 2, ...",
         ),
+        add(
+            "--same-recipe",
+            action="store_const",
+            const=True,
+            help="time to quality: let the reference engine train with the fused engine's recipe, too",
+        ),
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hostcast.benchmark.commit import Commit
 from hostcast.benchmark.engines import (
     EngineRuns,
     draw_ratios,
@@ -47,13 +48,14 @@ def write_benchmark(
     write_json(metrics, {**gains_metrics(gains), **engine_metrics(engines)})
 
 
-def write_results(engines: EngineRuns, path: Path) -> None:
+def write_results(engines: EngineRuns, path: Path, commit: Commit | None) -> None:
     """Write the engines' results to keep: JSON with every run, and a page and a picture of the same name.
 
     Args:
         engines: the engines side by side.
         path: of the JSON file.
+        commit: of the code that was measured; None if nobody knows.
     """
-    write_json(path, results_document(engines))
-    write_text(path.with_suffix(".md"), f"# Benchmark\n\n{render_engines(engines)}\n")
+    write_json(path, results_document(engines, commit))
+    write_text(path.with_suffix(".md"), f"# Benchmark\n\n{render_engines(engines, commit)}\n")
     write_text(path.with_suffix(".svg"), draw_ratios(engines))

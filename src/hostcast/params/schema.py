@@ -257,6 +257,8 @@ class BenchmarkParams(Section):
     quality_repeats: PositiveInt
     reference_recipe: dict[str, Any]
     fused_recipe: dict[str, Any]
+    fused_recipe_cuda: dict[str, Any] | None
+    same_recipe: bool
     repeats: PositiveInt
     batches: PositiveInt
     validation_batches: PositiveInt

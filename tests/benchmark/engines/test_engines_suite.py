@@ -11,6 +11,7 @@ import pytest
 from engines_data import TINY, quick_params
 
 from hostcast.benchmark import require_success, write_results
+from hostcast.benchmark.commit import Commit
 from hostcast.benchmark.engines import EngineRuns, engine_metrics, run_engines
 from hostcast.benchmark.engines.plan import MEASUREMENTS
 from hostcast.errors import HostcastError
@@ -55,26 +56,29 @@ def test_metrics_name_device_shape_and_measurement(done: EngineRuns):
 def test_what_is_kept_names_machine_versions_and_command_and_holds_every_run(
     done: EngineRuns, tmp_path: Path
 ):
-    write_results(done, tmp_path / "results.json")
+    write_results(done, tmp_path / "results.json", Commit("0f1e2d", dirty=True))
     kept = json.loads((tmp_path / "results.json").read_text())
 
     assert kept["machine"]["processor"]
     assert kept["machine"]["cores"] > 0
     assert kept["versions"]["torch"]
     assert kept["command"].startswith("python ")
+    assert kept["code"] == {"commit": "0f1e2d", "dirty": True}
+    assert kept["recipes"]["reference"]["engine"] == "reference"
     assert len(kept["runs"]) == len(done.runs)
     assert kept["agreement"][0]["shape"] == "fleet"
     assert {result["measurement"] for result in kept["results"]} == {*MEASUREMENTS, "time_to_quality"}
 
 
 def test_the_page_has_a_row_for_each_measurement_and_the_picture_is_svg(done: EngineRuns, tmp_path: Path):
-    write_results(done, tmp_path / "results.json")
+    write_results(done, tmp_path / "results.json", Commit("0f1e2d", dirty=True))
     page = (tmp_path / "results.md").read_text()
     picture = ElementTree.parse(tmp_path / "results.svg")
 
     for title in ("loading", "training step", "training, end to end", "forecasting", "time to quality"):
         assert f"| `fleet` | {title} |" in page
     assert f"{ROWS:,} rows" in page
+    assert "Commit 0f1e2d, with changes." in page
     assert picture.getroot().tag.endswith("svg")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hostcast.benchmark.engines.report import TITLES
 from hostcast.benchmark.engines.results import engine_results
+from hostcast.benchmark.engines.results_page import TITLES
 from hostcast.benchmark.engines.run import EngineRuns
 from hostcast.drawing import INK, MUTED, SERIES_COLOURS, drawing, svg_of
 

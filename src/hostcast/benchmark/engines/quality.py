@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hostcast.benchmark.engines.projects import lacking
 from hostcast.benchmark.engines.race import Course, Race, reached_at, run_race
+from hostcast.benchmark.engines.recipes import Recipes
 from hostcast.benchmark.engines.shapes import Device
 from hostcast.benchmark.isolation import in_fresh_process
-from hostcast.params import Params
 
 __all__ = ["QualityRun", "race_engines"]
 
@@ -40,14 +39,14 @@ class QualityRun:
 
 
 def race_engines(
-    data: str, folder: Path, params: Mapping[str, Params], device: Device, threads: int
+    data: str, folder: Path, recipes: Recipes, device: Device, threads: int
 ) -> tuple[list[QualityRun], str | None]:
     """Train both engines, the reference to its own early stop, the other as far as that.
 
     Args:
         data: name of the data.
         folder: project that holds it.
-        params: by role; see `recipes`.
+        recipes: what to train with.
         device: what to run on.
         threads: torch's compute threads.
 
@@ -59,10 +58,9 @@ def race_engines(
         log.warning("no time to quality on %s: there is no %s", data, absent)
         return [], f"there is no {absent}"
     runs: list[QualityRun] = []
-    for repeat in range(params["reference"].benchmark.quality_repeats):
+    for repeat in range(recipes.project.benchmark.quality_repeats):
         goal: float | None = None
-        for role in ("reference", "fused"):
-            own = params[role]
+        for role, own in (("reference", recipes.reference), ("fused", recipes.fused)):
             seed = (own.base.random_seed + repeat) % 2**32
             race = Race(folder, own, device, threads, seed, goal)
             course = in_fresh_process(run_race, race, label=f"{data}, time to quality, {role}")

@@ -3,49 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from hostcast.benchmark.engines.shapes import Device
 from hostcast.errors import HostcastError
 from hostcast.params import Params, TrainParams
+from hostcast.paths import PARAMS
 
-__all__ = ["recipes"]
+__all__ = ["Recipes", "make_recipes"]
 
 
-def recipes(params: Params, engines: Mapping[str, str]) -> dict[str, Params]:
-    """By role, the params of a training: section `train`, with overrides of its own.
+@dataclass(frozen=True)
+class Recipes:
+    """Section `train` of the params, and what each engine trains with instead.
 
-    Both are validated on the same windows, by the same loss.
+    Attributes:
+        project: the project's params.
+        reference, fused: the same with a section `train` of the role's own.
+        same: whether the reference engine trains with the fused one's recipe.
+    """
+
+    project: Params
+    reference: Params
+    fused: Params
+    same: bool
+
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """By role, the keys of section `train` that are not as in the project, and their values."""
+        usual = self.project.train.model_dump()
+        own = {"reference": self.reference.train.model_dump(), "fused": self.fused.train.model_dump()}
+        return {
+            role: {key: value for key, value in content.items() if value != usual[key]}
+            for role, content in own.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {"train": self.project.train.model_dump(), "same_recipe": self.same, **self.changes()}
+
+
+def make_recipes(params: Params, engines: Mapping[str, str], device: Device) -> Recipes:
+    """What section `benchmark` asks for; both are validated on the same windows, by the same loss.
 
     Args:
         params: the project's params.
         engines: names of the engines by role, reference and fused.
+        device: what they train on.
 
     Raises:
         HostcastError: the overrides don't make a valid section `train`.
     """
     budget = params.benchmark
-    reference = _overridden(params, budget.reference_recipe, "reference", engines)
-    same = {
+    own_key = "fused_recipe"
+    fused = budget.fused_recipe
+    if device == "cuda" and budget.fused_recipe_cuda is not None:
+        own_key, fused = "fused_recipe_cuda", budget.fused_recipe_cuda
+    key, recipe = (own_key, fused) if budget.same_recipe else ("reference_recipe", budget.reference_recipe)
+    reference = _overridden(params, recipe, key, engines["reference"])
+    shared = {
         "validation_windows": reference.train.validation_windows,
         "target_weights": reference.train.target_weights,
     }
-    fused = _overridden(params, {**budget.fused_recipe, **same}, "fused", engines)
-    return {"reference": reference, "fused": fused}
+    return Recipes(
+        project=params,
+        reference=reference,
+        fused=_overridden(params, {**fused, **shared}, own_key, engines["fused"]),
+        same=budget.same_recipe,
+    )
 
 
-def _overridden(params: Params, changes: Mapping[str, Any], role: str, engines: Mapping[str, str]) -> Params:
-    own = {"engine": engines[role], "tensorboard_enabled": False}
-    content = {**params.train.model_dump(), **changes, **own}
+def _overridden(params: Params, recipe: Mapping[str, Any], key: str, engine: str) -> Params:
+    own = {"engine": engine, "tensorboard_enabled": False}
+    content = {**params.train.model_dump(), **recipe, **own}
     try:
         train_params = TrainParams.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        # what concerns several keys names them itself
+        place = [".".join(map(str, first["loc"]))] if first["loc"] else []
         raise HostcastError(
-            f"benchmark.{role}_recipe: {place}: {first['msg']}",
-            file="params.yaml",
+            ": ".join([f"benchmark.{key}", *place, first["msg"].removeprefix("Value error, ")]),
+            file=PARAMS,
             remedy="name keys of section train there, with values that train.* may have",
         ) from None
     return params.model_copy(update={"train": train_params})

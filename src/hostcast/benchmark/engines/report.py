@@ -5,37 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from hostcast.benchmark.commit import Commit
 from hostcast.benchmark.engines.agreement import TOLERANCES
 from hostcast.benchmark.engines.floor import HOW
-from hostcast.benchmark.engines.plan import TIME_TO_QUALITY
+from hostcast.benchmark.engines.quality_page import quality_method, render_quality
 from hostcast.benchmark.engines.results import Result, engine_results
+from hostcast.benchmark.engines.results_page import TITLES, render_results
 from hostcast.benchmark.engines.run import EngineRuns
 from hostcast.benchmark.engines.shapes import Shape
 from hostcast.benchmark.markdown import bullets, table
-from hostcast.benchmark.spread import Spread
 
 __all__ = ["render_engines"]
 
-TITLES = {
-    "loader": "loading",
-    "step": "training step",
-    "train": "training, end to end",
-    "predict": "forecasting",
-    TIME_TO_QUALITY: "time to quality",
-}
 
+def render_engines(done: EngineRuns, commit: Commit | None = None) -> str:
+    """Markdown: machine and command, the measurements, memory, agreement, the floor and how it was done.
 
-def render_engines(done: EngineRuns) -> str:
-    """Markdown: machine and command, the measurements, memory, agreement, the floor and how it was done."""
+    Args:
+        done: what was measured.
+        commit: of the code that was, where it is to be named.
+    """
     results = engine_results(done)
     speeds = [result for result in results if result.unit == "windows/s"]
-    parts = ["## The engines side by side", _machine(done.facts), _measurements(results), _legend(done)]
+    parts = [
+        "## The engines side by side",
+        _machine(done.facts, commit),
+        render_results(results),
+    ]
     if speeds:
         parts += ["### Memory and what is not counted", _costs(speeds), _reading_of_costs()]
     if done.memory is not None:
         parts.append(_many_rows(done))
     if done.quality:
-        parts += ["### Time to quality", _quality(done)]
+        parts += ["### Time to quality", render_quality(done)]
     if done.left_out:
         missing = (f"No time to quality on `{name}`: {why}." for name, why in done.left_out.items())
         parts.append(bullets(missing))
@@ -47,7 +49,7 @@ def render_engines(done: EngineRuns) -> str:
     return "\n\n".join(parts)
 
 
-def _machine(facts: dict[str, Any]) -> str:
+def _machine(facts: dict[str, Any], commit: Commit | None) -> str:
     machine, versions = facts["machine"], facts["versions"]
     gpu = f"{machine['gpu']} ({machine['gpu_memory_gib']:.0f} GiB), " if "gpu" in machine else ""
     return (
@@ -55,30 +57,7 @@ def _machine(facts: dict[str, Any]) -> str:
         f"{machine['threads']} compute threads, {machine['memory_gib']:.0f} GiB. "
         + ", ".join(f"{name} {number}" for name, number in versions.items())
         + "."
-    )
-
-
-def _measurements(results: Iterable[Result]) -> str:
-    rows = []
-    for result in results:
-        shares = result.share_of_floor
-        rows.append(
-            [
-                f"`{result.shape}`",
-                TITLES[result.measurement],
-                _shown(result.reference, result.unit),
-                _shown(result.fused, result.unit),
-                _ratio(result.ratio),
-                "" if shares is None else f"{100 * shares['reference']:.1f} %, {100 * shares['fused']:.1f} %",
-            ]
-        )
-    return table(["Shape", "What", "reference", "fused", "Ratio", "Share of the floor's speed"], rows)
-
-
-def _legend(done: EngineRuns) -> str:
-    return (
-        f"Windows per second, median (smallest to largest) of {done.plan.repeats} repeats; the ratio is "
-        "taken within each repeat, above 1 is better. Time to quality is in seconds, less is better."
+        + ("" if commit is None else f" Commit {commit.commit}{', with changes' if commit.dirty else ''}.")
     )
 
 
@@ -126,23 +105,6 @@ def _many_rows(done: EngineRuns) -> str:
     )
 
 
-def _quality(done: EngineRuns) -> str:
-    rows = [
-        [
-            run.data,
-            str(run.course.seed),
-            run.role,
-            f"{run.goal:.5f}",
-            "not reached" if run.seconds is None else f"{run.seconds:.1f}",
-            f"{run.course.best:.5f}",
-            str(len(run.course.validations)),
-        ]
-        for run in done.quality
-    ]
-    titles = ["Data", "Seed", "Engine", "Goal (val_loss)", "Reached after, s", "Best val_loss", "Validations"]
-    return table(titles, rows)
-
-
 def _agreement(done: EngineRuns) -> str:
     rows = [
         [f"`{one.shape}`", str(one.windows), *(f"{getattr(one, name):.1e}" for name in TOLERANCES)]
@@ -186,12 +148,7 @@ def _method(done: EngineRuns) -> str:
         *(_sizes(shape, plan.device) for shape in done.shapes.values()),
     ]
     if done.quality:
-        lines.append(
-            "Time to quality: seconds from before the data is read until the first validation with a loss "
-            "as low as the reference engine's best at the end of its own training (early stopping "
-            "included). Both are trained by `hostcast.training.train`, with the same seed and the same "
-            "validation windows."
-        )
+        lines.append(quality_method(done))
     return bullets(lines)
 
 
@@ -204,16 +161,3 @@ def _sizes(shape: Shape, device: Any) -> str:
         f"{shape.rows:,} rows, made from the seed; {shape.forecast_series:,} servers forecast in batches of "
         f"{shape.forecast_batch(device)} in fp32."
     )
-
-
-def _shown(spread: Spread | None, unit: str) -> str:
-    if spread is None:
-        return "not reached"
-    digits = 1 if unit == "s" else 0
-    return f"{spread.median:,.{digits}f} ({spread.low:,.{digits}f} to {spread.high:,.{digits}f})"
-
-
-def _ratio(spread: Spread | None) -> str:
-    if spread is None:
-        return ""
-    return f"**{spread.median:.1f}x** ({spread.low:.1f} to {spread.high:.1f})"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
+from hostcast.benchmark.commit import Commit
 from hostcast.benchmark.engines.floor import Floor, floor_of
 from hostcast.benchmark.engines.plan import MEASUREMENTS, TIME_TO_QUALITY
 from hostcast.benchmark.engines.run import EngineRuns
 from hostcast.benchmark.spread import Spread, spread_of
 
-__all__ = ["Result", "engine_metrics", "engine_results", "results_document"]
+__all__ = ["Result", "Role", "engine_metrics", "engine_results", "results_document"]
 
-ROLES = ("reference", "fused")
+Role = Literal["reference", "fused"]
+ROLES: tuple[Role, ...] = ("reference", "fused")
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,10 @@ class Result:
         shape: or the name of the data, for the time to quality.
         measurement: loader, step, train, predict or time_to_quality.
         unit: windows/s, or s.
-        reference, fused: medians and ranges; None if the quality was never reached.
+        reference, fused: medians and ranges of the pairs that reached the quality; None if none did.
         ratio: of each pair, above 1 where fused is better; None if the quality was not always reached.
-        repeats: number of pairs.
+        repeats: number of pairs; for the time to quality each has a seed of its own.
+        reached: by role, in how many of them the quality was reached; None where there is none to reach.
         workers: loading processes of the reference engine.
         warm_up_seconds, setup_seconds: medians, by role.
         memory: peak memory in MiB by role and kind (rss, gpu), of the first repeat.
@@ -41,11 +44,16 @@ class Result:
     fused: Spread | None
     ratio: Spread | None
     repeats: int
+    reached: dict[Role, int] | None = None
     workers: int | None = None
     warm_up_seconds: dict[str, float] | None = None
     setup_seconds: dict[str, float] | None = None
     memory: dict[str, dict[str, float]] | None = None
     share_of_floor: dict[str, float] | None = None
+
+    def spread(self, role: Role) -> Spread | None:
+        """Median and range of a role."""
+        return self.reference if role == "reference" else self.fused
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -72,11 +80,13 @@ def engine_metrics(done: EngineRuns) -> dict[str, Any]:
             continue
         entry: dict[str, Any] = {
             role: None if spread is None else _short(spread.median)
-            for role, spread in (("reference", result.reference), ("fused", result.fused))
+            for role, spread in ((role, result.spread(role)) for role in ROLES)
         }
         ratio = result.ratio
         entry["ratio"] = None if ratio is None else _short(ratio.median)
         entry["spread"] = None if ratio is None else {"low": _short(ratio.low), "high": _short(ratio.high)}
+        if result.reached is not None:
+            entry |= {"seeds": result.repeats, "reached": result.reached}
         if result.memory is not None:
             entry["memory"] = {
                 role: {kind: _short(mib) for kind, mib in kinds.items()}
@@ -90,11 +100,17 @@ def engine_metrics(done: EngineRuns) -> dict[str, Any]:
     return metrics
 
 
-def results_document(done: EngineRuns) -> dict[str, Any]:
-    """All that was measured, with what it was measured on: JSON-able."""
+def results_document(done: EngineRuns, commit: Commit | None) -> dict[str, Any]:
+    """All that was measured, with what it was measured on: JSON-able.
+
+    Args:
+        done: what was measured.
+        commit: of the code that was; None if nobody knows.
+    """
     floors = {shape: _floor(done, shape).to_dict() for shape in done.shapes}
     return {
         **done.facts,
+        "code": None if commit is None else commit.to_dict(),
         "device": done.plan.device,
         "repeats": done.plan.repeats,
         "seconds": done.plan.seconds,
@@ -109,6 +125,7 @@ def results_document(done: EngineRuns) -> dict[str, Any]:
             name: {**shape.to_dict(), "weights": done.weights[name]} for name, shape in done.shapes.items()
         },
         "runs": done.runs.astype(object).where(done.runs.notna(), None).to_dict("records"),
+        "recipes": done.recipes.to_dict() if done.quality else None,
         "quality": [{**asdict(run), "course": run.course.to_dict()} for run in done.quality],
     }
 
@@ -178,15 +195,17 @@ def _quality(done: EngineRuns, data: str) -> Result:
         columns=["repeat", "role", "seconds"],
     )
     seconds = runs.pivot(index="repeat", columns="role", values="seconds").astype(float)
-    whole = not seconds.isna().any().any()
+    reached = {role: int(seconds[role].notna().sum()) for role in ROLES}
+    whole = min(reached.values()) == len(seconds)
     return Result(
         shape=data,
         measurement=TIME_TO_QUALITY,
         unit="s",
         reference=spread_of(seconds["reference"]),
-        fused=spread_of(seconds["fused"]) if seconds["fused"].notna().any() else None,
+        fused=spread_of(seconds["fused"]) if reached["fused"] else None,
         ratio=spread_of(seconds["reference"] / seconds["fused"]) if whole else None,
         repeats=len(seconds),
+        reached=reached,
     )
 
 

@@ -21,7 +21,7 @@ from hostcast.benchmark.engines.facts import chosen_device, gather_facts
 from hostcast.benchmark.engines.job import Reading
 from hostcast.benchmark.engines.plan import MEMORY, TIME_TO_QUALITY, Plan, make_plan
 from hostcast.benchmark.engines.quality import QualityRun, race_engines
-from hostcast.benchmark.engines.recipes import recipes
+from hostcast.benchmark.engines.recipes import Recipes, make_recipes
 from hostcast.benchmark.engines.shapes import SHAPES, Device, Shape, params_of
 from hostcast.benchmark.engines.side_by_side import ShapeRuns, measure_shape
 from hostcast.benchmark.engines.table_memory import MANY_ROWS, TableMemory, memory_of_many_rows
@@ -53,6 +53,7 @@ class EngineRuns:
         agreements: how well the engines agree, by shape.
         memory: of data and loader on many rows; None if not asked for.
         quality: all trainings for the time to quality.
+        recipes: what these train with.
         left_out: what was asked for and has no data here, and why.
         failures: what went wrong, by shape, memory or DATA.time_to_quality.
     """
@@ -66,6 +67,7 @@ class EngineRuns:
     agreements: list[Agreement]
     memory: TableMemory | None
     quality: list[QualityRun]
+    recipes: Recipes
     left_out: dict[str, str]
     failures: dict[str, str]
 
@@ -113,7 +115,7 @@ def run_engines(
     given = given or Given()
     device = chosen_device(params, given)
     plan = make_plan(params, device, given, shapes=shapes, project=project)
-    own_params = recipes(params, engines)
+    recipes = make_recipes(params, engines, device)
     threads = torch.get_num_threads()
     failures: dict[str, str] = {}
     measured: dict[str, ShapeRuns] = {}
@@ -134,6 +136,7 @@ def run_engines(
             agreements=[each.agreement for each in measured.values()],
             memory=memory,
             quality=list(quality),
+            recipes=recipes,
             left_out=dict(left_out),
             failures=dict(failures),
         )
@@ -159,7 +162,7 @@ def run_engines(
     for name, folder in plan.quality.items():
         # a shape may be called the same
         with part(f"{name}.{TIME_TO_QUALITY}"):
-            runs, reason = race_engines(name, folder, own_params, device, threads)
+            runs, reason = race_engines(name, folder, recipes, device, threads)
             quality += runs
             left_out |= {} if reason is None else {name: reason}
     return so_far()
