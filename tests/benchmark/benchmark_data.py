@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import signal
@@ -92,6 +93,11 @@ def peaks_before_and_after_forgetting(mib: int) -> tuple[float, float]:
 def own_process(_: None) -> int:
     """The id of the process that runs this."""
     return os.getpid()
+
+
+def warns(logger: str) -> bool:
+    """Whether a warning of this logger would be told by the process that runs this."""
+    return logging.getLogger(logger).isEnabledFor(logging.WARNING)
 
 
 def fall_out(how: str) -> None:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from benchmark_data import Counter, allocate, fall_out, own_process, peaks_before_and_after_forgetting
+from benchmark_data import (
+    Counter,
+    allocate,
+    fall_out,
+    own_process,
+    peaks_before_and_after_forgetting,
+    warns,
+)
 
 from hostcast.benchmark.isolation import OwnProcess, in_fresh_process
 from hostcast.errors import HostcastError
@@ -50,6 +57,13 @@ def test_a_process_goes_on_after_a_problem():
             process.run(fall_out, "problem")
 
         assert process.run(own_process, None) == process.run(own_process, None)
+
+
+def test_advice_that_is_the_same_in_all_processes_is_not_theirs_to_give():
+    with OwnProcess("a run") as process:
+        assert not process.run(warns, "hostcast.native.library")
+        assert not process.run(warns, "hostcast.training.fit")
+        assert process.run(warns, "hostcast.training.resume")
 
 
 def test_a_peak_of_memory_can_be_forgotten():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -33,9 +34,29 @@ def test_the_kernels_are_compiled_here() -> None:
     assert load_kernels() is kernels
 
 
-def test_the_environment_can_do_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_can_do_without_kernels_and_that_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("HOSTCAST_NATIVE", "0")
+    with caplog.at_level(logging.INFO):
+        assert load_kernels() is None
+        assert load_kernels() is None
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("INFO", "$HOSTCAST_NATIVE is 0: computing on the CPU with torch alone, which is slower")
+    ]
+
+
+def test_that_there_is_no_compiler_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert load_kernels() is None
+    assert load_kernels() is None
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert (
+        "no C compiler (cc, gcc or clang) found: computing with torch alone, which is slower" in caplog.text
+    )
 
 
 def test_without_a_library_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,21 @@ def test_both_engines_and_the_one_without_kernels_train_alike(
             torch.testing.assert_close(tensor, other.network.state_dict()[name], rtol=1e-3, atol=5e-4)
 
 
+@with_each_engine
+def test_compiling_has_no_effect_on_a_cpu_which_is_said_once(
+    train_in: Train, weights_equal: Equal, caplog: pytest.LogCaptureFixture, engine: str
+) -> None:
+    given = {"train.engine": engine, "train.epochs": 2}
+    usual = train_in(scene(given), key="a" * 64)
+    assert "train.compile" not in caplog.text
+    compiled = train_in(scene({**given, "train.compile": True}), key="b" * 64)
+    assert weights_equal(usual.network, compiled.network)
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert [message for message in warnings if "train.compile" in message] == [
+        "train.compile is true, but has no effect on a CPU: only a GPU trains with compiled layers"
+    ]
+
+
 def test_another_seed_gives_other_weights(train_in: Train, weights_equal: Equal) -> None:
     one, other = train_in(scene()), train_in(scene({"base.random_seed": 8}), key="b" * 64)
     assert not weights_equal(one.network, other.network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import traceback
 from collections.abc import Callable
@@ -105,6 +106,9 @@ class OwnProcess:
 def _serve(line: Connection, start_method: str) -> None:
     # or the loading processes would come from the fork server too, unlike those of a training
     multiprocessing.set_start_method(start_method, force=True)
+    # advice on kernels and compiling is the same for each of many processes: who starts them gives it once
+    for name in ("hostcast.native", "hostcast.training.fit"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     held: Any = None
     while True:
         try:

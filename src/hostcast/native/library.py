@@ -25,6 +25,7 @@ Kernels = ctypes.CDLL
 def load_kernels() -> Kernels | None:
     """The library of all C files of this folder; None where it can't be had, or $HOSTCAST_NATIVE is 0."""
     if os.environ.get("HOSTCAST_NATIVE") == "0":
+        log.info("$HOSTCAST_NATIVE is 0: computing on the CPU with torch alone, which is slower")
         return None
     library = compile_sources(sorted(Path(__file__).parent.glob("*.c")))
     if library is None:

@@ -28,6 +28,7 @@ from hostcast.benchmark.engines.table_memory import MANY_ROWS, TableMemory, memo
 from hostcast.benchmark.given import Given
 from hostcast.benchmark.isolation import OwnProcess
 from hostcast.errors import HostcastError
+from hostcast.native import load_kernels
 from hostcast.params import Params
 from hostcast.state import state_folder
 
@@ -117,6 +118,8 @@ def run_engines(
     plan = make_plan(params, device, given, shapes=shapes, project=project)
     recipes = make_recipes(params, engines, device)
     threads = torch.get_num_threads()
+    # compiled now rather than while something is measured, and their lack told once
+    load_kernels()
     failures: dict[str, str] = {}
     measured: dict[str, ShapeRuns] = {}
     memory: TableMemory | None = None
