@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,86 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other(cache: Path, s
     assert {number_of(library) for library in libraries} == {1}
     assert set(cache.iterdir()) == libraries
     assert compile_sources([source]) in libraries
+
+
+DAY = 24 * 3600
+
+
+def left_behind(folder: Path, name: str, *, days: float) -> Path:
+    """A file that was used so many days ago."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.touch()
+    os.utime(path, (time.time() - days * DAY,) * 2)
+    return path
+
+
+def test_a_new_library_takes_the_place_of_those_that_nobody_used_for_a_month(
+    cache: Path, source: Path
+) -> None:
+    unused = left_behind(cache, "kernels-0123-4567.so", days=31)
+    used = left_behind(cache, "kernels-89ab-cdef.so", days=29)
+    others = left_behind(cache, "notes.txt", days=400)
+    library = compile_sources([source])
+    assert not unused.exists()
+    assert set(cache.iterdir()) == {library, used, others}
+
+
+def test_a_library_that_is_found_counts_as_used_and_clears_nothing(cache: Path, source: Path) -> None:
+    library = compile_sources([source])
+    assert library is not None
+    os.utime(library, (0, 0))
+    unused = left_behind(cache, "kernels-0123-4567.so", days=31)
+    assert compile_sources([source]) == library
+    assert library.stat().st_mtime > time.time() - DAY
+    assert unused.exists()
+    # so another project's new library leaves it
+    source.write_text("int number(void) { return 2; }\n")
+    assert number_of(compile_sources([source])) == 2
+    assert library.exists()
+    assert not unused.exists()
+
+
+def test_what_cannot_be_removed_stays_without_a_word(
+    cache: Path, source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stubborn = cache / "kernels-0123-4567.so"
+    left_behind(stubborn, "a folder of that name", days=31)
+    os.utime(stubborn, (0, 0))
+    assert number_of(compile_sources([source])) == 1
+    assert stubborn.exists()
+    assert not caplog.text
+
+
+def test_a_library_that_is_removed_while_it_is_looked_at_is_compiled_again(
+    cache: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = compile_sources([source])
+    assert library is not None
+    monkeypatch.setattr(os, "utime", lambda path: library.unlink())
+    assert number_of(compile_sources([source])) == 1
+
+
+def test_a_cache_that_may_only_be_read_gives_its_library(
+    cache: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = compile_sources([source])
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert compile_sources([source]) == library
+
+
+def test_processes_that_clear_at_once_do_not_disturb_each_other(cache: Path, source: Path) -> None:
+    for number in range(300):
+        left_behind(cache, f"kernels-{number}-0.so", days=31)
+    command = [sys.executable, "-c", SCRIPT, compiling.__file__, str(source)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    libraries = {Path(process.communicate(timeout=60)[0].strip()) for process in processes}
+    assert {process.returncode for process in processes} == {0}
+    assert set(cache.iterdir()) == libraries
 
 
 def test_without_a_compiler_there_is_no_library_and_a_warning(

@@ -73,6 +73,18 @@ def test_a_library_that_cannot_be_loaded_is_a_warning(
     assert "the kernels can't be loaded, computing with torch alone" in caplog.text
 
 
+def test_a_library_that_another_process_removed_is_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    compiled = native.compile_sources
+    answers: list[Path] = [tmp_path / "removed.so"]
+    monkeypatch.setattr(
+        native, "compile_sources", lambda sources: answers.pop() if answers else compiled(sources)
+    )
+    assert load_kernels() is not None
+    assert not caplog.text
+
+
 def pieces(items: int, chunks: int, threads: int) -> tuple[list[tuple[int, int, int]], set[int]]:
     torch.set_num_threads(threads)
     seen: list[tuple[int, int, int]] = []

@@ -9,6 +9,8 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["cache_folder", "compile_sources", "find_compiler"]
@@ -18,6 +20,9 @@ log = logging.getLogger(__name__)
 # no -ffast-math: a loss that is not a number must stay one
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-ffp-contract=fast", "-std=gnu11", "-shared", "-fPIC")
 FLAGS_PORTABLE = tuple(flag for flag in FLAGS if flag != "-march=native")
+
+# after so many seconds that nobody used it, a library of other sources or another machine goes
+UNUSED_SECONDS = 30 * 24 * 3600
 
 
 def cache_folder() -> Path:
@@ -42,7 +47,8 @@ def compile_sources(sources: list[Path]) -> Path | None:
 
     Its name holds a hash of the sources, the flags, the compiler and the processor, so a stale one is never
     used, and a hash of its content, so a damaged one isn't either; headers beside the sources count. Nothing
-    but the files given is read, and no shell is involved.
+    but the files given is read, and no shell is involved. When one is compiled, those of other names
+    that nobody used for 30 days are removed.
 
     Returns:
         None if there is no compiler or it fails; the reason is logged.
@@ -76,7 +82,25 @@ def _identity(compiler: str, sources: list[Path]) -> str:
 
 
 def _kept(folder: Path, name: str) -> Path | None:
-    return next((path for path in folder.glob(f"{name}-*.so") if path == _place(folder, name, path)), None)
+    for path in folder.glob(f"{name}-*.so"):
+        # The time of the last change tells the last use, as many systems don't keep that of the last access;
+        # who may not write here does not clear, either.
+        with suppress(OSError):
+            os.utime(path)
+        # another process may have removed it meanwhile
+        with suppress(FileNotFoundError):
+            if path == _place(folder, name, path):
+                return path
+    return None
+
+
+def _clear(folder: Path, name: str) -> None:
+    """Remove the libraries of other names that nobody used for long."""
+    for path in folder.glob("kernels-*.so"):
+        # what can't be removed, or another process removed first, is in nobody's way
+        with suppress(OSError):
+            if not path.name.startswith(f"{name}-") and time.time() - path.stat().st_mtime > UNUSED_SECONDS:
+                path.unlink()
 
 
 def _compiled(compiler: str, sources: list[Path], folder: Path, name: str) -> Path:
@@ -91,7 +115,9 @@ def _compiled(compiler: str, sources: list[Path], folder: Path, name: str) -> Pa
                 check=False,
             )
             if done.returncode == 0:
-                return built.rename(_place(folder, name, built))
+                library = built.rename(_place(folder, name, built))
+                _clear(folder, name)
+                return library
     raise RuntimeError(done.stderr.strip())
 
 

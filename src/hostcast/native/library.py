@@ -27,12 +27,22 @@ def load_kernels() -> Kernels | None:
     if os.environ.get("HOSTCAST_NATIVE") == "0":
         log.info("$HOSTCAST_NATIVE is 0: computing on the CPU with torch alone, which is slower")
         return None
-    library = compile_sources(sorted(Path(__file__).parent.glob("*.c")))
+    kernels = _loaded(sorted(Path(__file__).parent.glob("*.c")))
+    if kernels is not None:
+        _keep_memory()
+    return kernels
+
+
+def _loaded(sources: list[Path]) -> Kernels | None:
+    library = compile_sources(sources)
     if library is None:
         return None
     try:
-        kernels = ctypes.CDLL(str(library))
+        return ctypes.CDLL(str(library))
     except OSError as problem:
+        if not library.exists():
+            # removed by a process that took it for one that nobody uses; the next one is new
+            return _loaded(sources)
         # nothing may be executed from where the cache is
         log.warning(
             "the kernels can't be loaded, computing with torch alone, which is slower "
@@ -40,8 +50,6 @@ def load_kernels() -> Kernels | None:
             problem,
         )
         return None
-    _keep_memory()
-    return kernels
 
 
 def _keep_memory() -> None:
