@@ -20,22 +20,21 @@ from hostcast.features import FeatureTable, read_roles
 from hostcast.params import Params
 from hostcast.splitting import read_split
 from hostcast.stage import run_stage
+from hostcast.training import require_current
 
 
 def main(options: Options, params: Params) -> None:
     params = options.applied(params)
-    keep = None if options.out is None else partial(write_results, path=options.out, commit=measured_commit())
-    engines = run_engines(params, options.given, save=keep)
-    require_success(engines)
     if options.out is not None:
+        keep = partial(write_results, path=options.out, commit=measured_commit())
+        require_success(run_engines(params, options.given, save=keep))
         return
-    gains = run_gains(
-        FeatureTable.open(paths.FEATURES),
-        read_roles(paths.ROLES),
-        read_split(paths.SPLIT, paths.WINDOWS),
-        params,
-        progress=params.runtime.progress,
-    )
+    features, roles = FeatureTable.open(paths.FEATURES), read_roles(paths.ROLES)
+    split = read_split(paths.SPLIT, paths.WINDOWS)
+    require_current(features, roles, split, params)
+    engines = run_engines(params, options.given)
+    require_success(engines)
+    gains = run_gains(features, roles, split, params, progress=params.runtime.progress)
     write_benchmark(engines, gains)
 
 

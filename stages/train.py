@@ -10,22 +10,25 @@ from hostcast.params import Params
 from hostcast.splitting import read_split
 from hostcast.stage import run_stage
 from hostcast.state import state_folder
-from hostcast.training import RunState, TrainingFolders, provenance_of, run_key, train
+from hostcast.training import (
+    RunState,
+    TrainingFolders,
+    provenance_of,
+    require_current,
+    run_key,
+    train,
+)
 
 INPUTS = (paths.FEATURES, paths.ROLES, paths.SPLIT, paths.WINDOWS)
 
 
 def main(params: Params) -> None:
     provenance = provenance_of(params, INPUTS)
+    features, roles = FeatureTable.open(paths.FEATURES), read_roles(paths.ROLES)
+    split = read_split(paths.SPLIT, paths.WINDOWS)
+    require_current(features, roles, split, params)
     state = RunState(state_folder(), run_key(provenance))
-    trained = train(
-        FeatureTable.open(paths.FEATURES),
-        read_roles(paths.ROLES),
-        read_split(paths.SPLIT, paths.WINDOWS),
-        params,
-        state,
-        TrainingFolders(paths.LIVE, paths.LOGS),
-    )
+    trained = train(features, roles, split, params, state, TrainingFolders(paths.LIVE, paths.LOGS))
     model = Model(
         trained.network,
         trained.spec,

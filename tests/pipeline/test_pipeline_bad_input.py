@@ -125,6 +125,12 @@ BAD_PARAMS: list[tuple[str, dict[str, Any], list[str]]] = [
         ["file params.yaml", "split: ", "leave nothing to train on", "below 1"],
     ),
     ("split", {"split.horizon": 500}, ["no train window", "500 of horizon", "lower split.horizon"]),
+    (
+        "train",
+        {"split.horizon": 5},
+        ["file data/split/split.json: is stale: ", "run `dvc repro`"],
+    ),
+    ("benchmark", {"split.horizon": 5}, ["file data/split/split.json: is stale: ", "run `dvc repro`"]),
 ]
 
 
