@@ -20,6 +20,7 @@ from hostcast.training import (
 )
 
 INPUTS = (paths.FEATURES, paths.ROLES, paths.SPLIT, paths.WINDOWS)
+AGAIN = "run `dvc repro` again (training goes on from its last whole epoch)"
 
 
 def main(params: Params) -> None:
@@ -44,4 +45,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage("train", main, metrics=[paths.TRAIN_METRICS]))
+    sys.exit(run_stage("train", main, metrics=[paths.TRAIN_METRICS], again=AGAIN))
