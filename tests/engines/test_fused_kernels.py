@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from hostcast.engines.fused import kernels, layers, plain
 from hostcast.engines.fused.folding import SKIP_AFFINE, SKIP_INPUT, SKIP_NORMED
 from hostcast.engines.fused.layers import Layers
+from hostcast.native import run_kernel
 
 pytestmark = pytest.mark.usefixtures("vectors")
 few_examples = settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -286,7 +287,7 @@ def test_no_number_of_threads_changes_a_bit_of_a_kernel() -> None:
 
 def test_a_kernel_without_memory_is_an_error() -> None:
     with pytest.raises(MemoryError, match="no memory for its working space"):
-        kernels._run(lambda chunk, first, last: 0, 5)
+        run_kernel(lambda chunk, first, last: 0, 5)
 
 
 def gate_mask(rows: int, width: int, rate: float, seed: int) -> Tensor:
