@@ -12,7 +12,7 @@ from torch import Tensor
 from hostcast.engines.fused.folding import SKIP_INPUT, SKIP_NORMED, FoldedGrn, FoldedSelection
 from hostcast.engines.fused.recurrence import half_lstm
 
-__all__ = ["attention", "attention_weights", "gate", "grn", "lstm", "selection"]
+__all__ = ["attention", "attention_weights", "gate", "grn", "lstm", "selection", "selection_weights"]
 
 
 def selection(
@@ -24,15 +24,21 @@ def selection(
     outputs = _grn(rows.T[..., None], None, folded.single, rate)  # (variables, rows, width)
     if folded.joint is None:
         return outputs[0].view(windows, steps, -1), x.new_ones(windows, steps, 1)
-    spread = None if context is None else _spread(context, steps)
-    logits = _grn(rows[None], spread, folded.joint, rate)[0]
-    weights = torch.softmax(logits, dim=-1)  # (rows, variables)
+    weights = selection_weights(x, context, folded.joint, rate)  # (rows, variables)
     if torch.compiler.is_compiling():
         # fused with what comes before it; without a compiler the sum would be a pass of its own
         out = (outputs * weights.T[..., None]).sum(dim=0).to(outputs.dtype)
     else:
         out = torch.einsum("vrh,rv->rh", outputs, weights.to(outputs.dtype))
     return out.view(windows, steps, -1), weights.view(windows, steps, count)
+
+
+def selection_weights(x: Tensor, context: Tensor | None, joint: FoldedGrn, rate: float) -> Tensor:
+    """How much each variable counts at each step: (windows, steps, variables) to (rows, variables)."""
+    windows, steps, count = x.shape
+    spread = None if context is None else _spread(context, steps)
+    logits = _grn(x.reshape(1, windows * steps, count), spread, joint, rate)[0]
+    return torch.softmax(logits, dim=-1)
 
 
 def grn(x: Tensor, context: Tensor | None, folded: FoldedGrn, rate: float) -> Tensor:
