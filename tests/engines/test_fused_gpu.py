@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -116,6 +117,23 @@ def test_selection_drops_other_values_every_time(device: str) -> None:
     x = torch.randn(3, 9, 2).to(device)
     first, second = (LAYERS.select_variables(x, None, folded, dropout=0.3)[0] for _ in range(2))
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 7), (64, 32)])
+def test_the_recurrence_with_its_products_outside_is_the_lstm(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    windows, steps = size
+    width, inner = 5, 4
+    shapes = [(windows, steps, width), (1, windows, inner), (1, windows, inner)]
+    shapes += [(4 * inner, width), (4 * inner, inner), (4 * inner,)]
+    x, hidden, cell, *weights = leaves = [exact_leaf(torch.randn(shape)) for shape in shapes]
+    found = plain.recurrence(x, (hidden, cell), *weights)
+    lstm: Any = torch._VF.lstm  # type: ignore[attr-defined]
+    zero = torch.zeros(4 * inner, dtype=torch.double)
+    true = lstm(x, (hidden, cell), [*weights, zero], True, 1, 0.0, True, False, True)
+    assert_near(found, true)
+    down = [torch.randn_like(part) for part in true]
+    assert_near(gradients(found, down, leaves), gradients(true, down, leaves))
 
 
 @pytest.mark.parametrize(
