@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hostcast.engines.fused.folding import FoldedGrn
 
-__all__ = ["product_dtype", "selection_kernel"]
+__all__ = ["product_dtype", "selection_kernel", "tile"]
 
 # Triton's products are of powers of two from 16 on
 NARROWEST = 16
@@ -42,5 +42,10 @@ def _fits(net: FoldedGrn, dtype: torch.dtype, device: torch.device) -> bool:
     """Whether registers and shared memory hold it; a Hopper GPU has been tried, others have less memory."""
     hopper = torch.cuda.get_device_capability(device)[0] == 9
     widest = 32 if not hopper else 64 if dtype == torch.float32 else 128
-    sizes = net.first.shape[1], net.gain.shape[1]
-    return all(NARROWEST <= size <= widest and size & (size - 1) == 0 for size in sizes)
+    hidden, width = net.first.shape[1], net.gain.shape[1]
+    return tile(hidden) <= widest and tile(width) == width <= widest
+
+
+def tile(size: int) -> int:
+    """The smallest size of a product in Triton that holds one of this size."""
+    return max(NARROWEST, 1 << (size - 1).bit_length())

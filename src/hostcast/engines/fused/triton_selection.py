@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hostcast.engines.fused import triton_gradients, triton_kernels
 from hostcast.engines.fused.folding import SKIP_NORMED, FoldedGrn
+from hostcast.engines.fused.gpu import tile
 
 __all__ = ["selection"]
 
@@ -29,6 +32,7 @@ def selection(x: Tensor, weights: Tensor, net: FoldedGrn, rate: float, dtype: to
     Returns:
         (rows, width).
     """
+    net = _widened(net)
     assert net.skip_map is not None and net.skip_offset is not None
     width = net.gain.shape[1]
     second_bias = torch.zeros_like(net.first_bias) if net.second_bias is None else net.second_bias
@@ -49,6 +53,21 @@ def selection(x: Tensor, weights: Tensor, net: FoldedGrn, rate: float, dtype: to
         rate,
     )
     return out
+
+
+def _widened(net: FoldedGrn) -> FoldedGrn:
+    """The same networks, with features that are always zero where a tile holds more."""
+    extra = tile(net.first.shape[1]) - net.first.shape[1]
+    if extra == 0:
+        return net
+    return replace(
+        net,
+        first=F.pad(net.first, (0, 0, 0, extra)),
+        first_bias=F.pad(net.first_bias, (0, extra)),
+        second=None if net.second is None else F.pad(net.second, (0, extra, 0, extra)),
+        second_bias=None if net.second_bias is None else F.pad(net.second_bias, (0, extra)),
+        gate=F.pad(net.gate, (0, extra)),
+    )
 
 
 class SelectionKernel(torch.autograd.Function):
