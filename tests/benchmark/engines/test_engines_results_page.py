@@ -97,7 +97,7 @@ def test_the_page_says_what_each_engine_trains_with():
     page = render_engines(raced(20.0))
 
     assert "Each engine was trained with a recipe of its own." in page
-    assert "reference: `engine: reference`, `tensorboard_enabled: false`; fused: `epochs: 14`," in page
+    assert "reference: `engine: reference`, `tensorboard_enabled: false`; fused: `epochs: 12`," in page
     assert "each with its own recipe" in page
 
 
@@ -105,7 +105,7 @@ def test_the_page_says_where_both_train_with_the_fused_engines_recipe():
     page = render_engines(raced(20.0, same=True))
 
     assert "Both engines were trained with the fused one's recipe." in page
-    assert "reference: `engine: reference`, `epochs: 14`, `tensorboard_enabled: false`; fused:" in page
+    assert "reference: `engine: reference`, `epochs: 12`, `tensorboard_enabled: false`; fused:" in page
     assert "the fused engine's recipe for both" in page
 
 
