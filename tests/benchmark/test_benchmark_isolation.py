@@ -117,6 +117,8 @@ def test_an_interruption_is_one_line_whenever_it_comes_and_leaves_nothing_behind
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a shell's background job starts deaf to it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert running.stdout is not None
     assert running.stdout.readline() == "begun\n"
