@@ -164,6 +164,8 @@ def test_attention(windows: int, history: int, horizon: int, heads: int, depth: 
         out = compute(*leaves, lengths)
         found.append([out, *gradients([out], [down], leaves)])
     assert_near(*found, 3e-5)
+    with torch.no_grad():
+        assert_near([LAYERS.attend_mean(query, key, value, lengths, dropout=0.0)], [found[1][0].mean(dim=2)])
 
 
 def test_attention_to_a_single_key_neither_overflows_nor_blurs() -> None:
@@ -172,6 +174,8 @@ def test_attention_to_a_single_key_neither_overflows_nor_blurs() -> None:
     out = LAYERS.attend(1e4 * query, key, value, None)
     assert_near([out], [plain.attention(1e4 * query.double(), key.double(), value.double(), None)], 1e-3)
     assert all(bool((found == value[0]).all(dim=-1).any()) for found in out[0].flatten(0, 1))
+    with torch.no_grad():
+        assert_near([LAYERS.attend_mean(1e4 * query, key, value, None, dropout=0.0)], [out.mean(dim=2)])
 
 
 @in_all_sizes

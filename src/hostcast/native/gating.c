@@ -94,16 +94,6 @@ int hostcast_grn_backward(const float *x, const float *context, const float *p, 
     return ok;
 }
 
-static Grn gate_of(const float *p, int h)
-{
-    Grn net = {.n = 1, .m = h, .o = h, .skip = SKIP_INPUT};
-    net.G = p;
-    net.c = p + 2 * (size_t)h * h;
-    net.gain = net.c + 2 * h;
-    net.bias = net.gain + h;
-    return net;
-}
-
 INLINE void gate_block(Gating *self, const float *x, const float *skip, int64_t row, int64_t end, const Dropout *drop,
                        uvec *keys)
 {

@@ -88,6 +88,19 @@ static Grn grn_of(const float *p, int n, int m, int o, int skip)
     return net;
 }
 
+/* the gated skip connection norm(GLU(x) + skip), as the end of a network */
+static Grn gate_of(const float *p, int h)
+{
+    Grn net = {.n = 1, .m = h, .o = h, .skip = SKIP_INPUT};
+    net.G = p;
+    net.c = p + 2 * (size_t)h * h;
+    net.gain = net.c + 2 * h;
+    net.bias = net.gain + h;
+    return net;
+}
+
+INLINE int64_t gate_size(int h) { return 2 * (int64_t)h * h + 4 * h; }
+
 static void turn(const float *from, int rows, int columns, float *to)
 {
     for (int r = 0; r < rows; r++)
@@ -287,11 +300,9 @@ static void grn_forward(const Grn *net, GrnWork *work, const float *x, const flo
         {
             vec h = of(work->e, f)[i];
             if (context) h += of(context, f)[i];
-            at(work->e, f)[i] = pick(h > 0.0f, h, vec_exp(h) - 1.0f);
+            at(net->direct ? work->d : work->e, f)[i] = pick(h > 0.0f, h, vec_exp(h) - 1.0f);
         }
-    if (net->direct)
-        memcpy(work->d, work->e, (size_t)m * ROWS * sizeof(float));
-    else
+    if (!net->direct)
         product(net->W, m, net->b, m, m, work->e, work->d, 0);
     if (drop->threshold)
         for (int f = 0; f < m; f++) EACH(i) at(work->d, f)[i] = kept(drop, keys[i], index + f, of(work->d, f)[i]);

@@ -65,6 +65,20 @@ INLINE vec vec_exp_bounded(vec x)
     return p * (vec)power;
 }
 
+/* 2^x of numbers up to 127, to two units in the last place: a minimax polynomial on [-1/2, 1/2] */
+INLINE vec vec_exp2_bounded(vec x)
+{
+    x = pick(x < -126.0f, splat(-126.0f), x);
+    vec shifted = x + 12582912.0f;
+    vec r = x - (shifted - 12582912.0f);
+    vec p = r * 1.3264727e-3f + 9.6715127e-3f;
+    p = p * r + 5.5507337e-2f;
+    p = p * r + 2.4022242e-1f;
+    p = p * r + 6.9314698e-1f;
+    p = p * r + 1.0f;
+    return (vec)((ivec)p + ((ivec)shifted << 23));
+}
+
 INLINE vec vec_exp(vec x) { return vec_exp_bounded(pick(x > 88.0f, splat(88.0f), x)); }
 
 INLINE vec sigmoid(vec x) { return 1.0f / (1.0f + vec_exp(-x)); }

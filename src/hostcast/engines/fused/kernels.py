@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hostcast.native import Kernels, run_chunks
 
-__all__ = ["attention", "gate", "grn", "lstm", "selection"]
+__all__ = ["attention", "enrich", "gate", "grn", "lstm", "mean_attention", "selection"]
 
 # a fixed number of pieces: what is computed, and in which order it is summed, must not depend on the threads
 CHUNKS = 8
@@ -174,18 +174,16 @@ class AttentionKernel(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(
-        ctx: Any, kernels: Kernels, query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None
+        ctx: Any,
+        kernels: Kernels,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        lengths: Tensor | None,
     ) -> Tensor:
         query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
-        windows, horizon, heads, depth = query.shape
-        history = key.shape[1] - horizon
         out = torch.empty_like(query)
-        head = (*map(_pointer, (query, key, value, lengths)), history, horizon, heads, depth)
-
-        def run(chunk: int, first: int, last: int) -> int:
-            return int(kernels.hostcast_attention_forward(*head, _L(first), _L(last), _pointer(out)))
-
-        _run(run, windows)
+        _attend(kernels, query, key, value, lengths, out, together=False)
         ctx.save_for_backward(query, key, value, lengths)
         ctx.kernels = kernels
         return out
@@ -271,6 +269,81 @@ class LstmKernel(torch.autograd.Function):
 
         _run(run, ctx.blocks)
         return None, *grads, dpacked.sum(dim=0).view_as(packed), None, None
+
+
+def mean_attention(
+    kernels: Kernels, query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None
+) -> Tensor:
+    """The mean of `attention` over the heads, (windows, horizon, depth), without a gradient."""
+    windows, horizon, _, depth = query.shape
+    query, key, value = (tensor.float().contiguous() for tensor in (query, key, value))
+    out = query.new_empty(windows, horizon, depth)
+    _attend(kernels, query, key, value, lengths, out, together=True)
+    return out
+
+
+def _attend(
+    kernels: Kernels,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    lengths: Tensor | None,
+    out: Tensor,
+    *,
+    together: bool,
+) -> None:
+    windows, horizon, heads, depth = query.shape
+    history = key.shape[1] - horizon
+    head = (*map(_pointer, (query, key, value, lengths)), history, horizon, heads, depth)
+
+    def run(chunk: int, first: int, last: int) -> int:
+        return int(
+            kernels.hostcast_attention_forward(*head, _L(first), _L(last), int(together), _pointer(out))
+        )
+
+    _run(run, windows)
+
+
+def enrich(
+    kernels: Kernels,
+    parts: Sequence[tuple[Tensor, Tensor]],
+    context: Tensor,
+    packed: Tensor,
+    code: int,
+    widths: tuple[int, int, int],
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """native/enrichment.c, without a gradient.
+
+    Args:
+        kernels: the library.
+        parts: of the history and of the horizon: what comes out of the LSTM, and what went in.
+        context: (windows, width).
+        packed: the gate, the enrichment's network and the projection.
+        code: the network's kind.
+        widths: of keys, values and queries.
+
+    Returns:
+        What the gate and the network make of the horizon's steps; keys and values of all steps; queries of
+        the horizon's.
+    """
+    keys, values, queries = widths
+    context, packed = context.float().contiguous(), packed.float().contiguous()
+    (windows, history, width), horizon = parts[0][0].shape, parts[1][0].shape[1]
+    local, enriched = (context.new_empty(windows, horizon, width) for _ in range(2))
+    key, value = (context.new_empty(windows, history + horizon, size) for size in (keys, values))
+    query = context.new_empty(windows, horizon, queries)
+    for (x, skip), place, out in zip(
+        parts, (0, history), ((None, None, None), (local, enriched, query)), strict=True
+    ):
+        x, skip = x.contiguous(), skip.contiguous()
+        head = (*map(_pointer, (x, skip, context, packed)), width, code, x.shape[1])
+        tail = (*widths, place, history + horizon, *map(_pointer, (out[0], out[1], key, value, out[2])))
+
+        def run(chunk: int, first: int, last: int, head: Any = head, tail: Any = tail) -> int:
+            return int(kernels.hostcast_enrich(*head, _L(first), _L(last), *tail))
+
+        _run(run, windows)
+    return local, enriched, key, value, query
 
 
 def _shared(x: Tensor, variables: int) -> Tensor | None:

@@ -13,7 +13,7 @@ from hostcast.engines.fused import kernels, plain
 from hostcast.engines.fused.folding import FoldedGrn, FoldedSelection
 from hostcast.native import Kernels, load_kernels
 
-__all__ = ["Layers"]
+__all__ = ["Layers", "native"]
 
 
 class Layers:
@@ -51,8 +51,8 @@ class Layers:
         if dropout == 0 and not torch.is_grad_enabled():
             joint = None if folded.joint is None else folded.joint.without_dropout()
             folded = FoldedSelection(folded.single.without_dropout(), joint)
-        native = _native(x)
-        if native is None:
+        library = native(x)
+        if library is None:
             pair: tuple[Tensor, Tensor] = self._torch(plain.selection)(x, context, folded, dropout)
             return pair
         single, joint = folded.single, folded.joint
@@ -65,7 +65,7 @@ class Layers:
             single.code, 0 if joint is None else joint.code,
         )  # fmt: skip
         outputs: tuple[Tensor, Tensor] = kernels.selection(
-            native, x, context, packed, shape, dropout, _seed(dropout)
+            library, x, context, packed, shape, dropout, _seed(dropout)
         )
         return outputs
 
@@ -77,26 +77,26 @@ class Layers:
         Args:
             context: (windows, width), added before the ELU.
         """
-        native = _native(x)
+        library = native(x)
         out: Tensor
-        if native is None:
+        if library is None:
             out = self._torch(plain.grn)(x, context, folded, dropout)
             return out
-        out = kernels.grn(native, x, context, folded.packed().flatten(), dropout, _seed(dropout))
+        out = kernels.grn(library, x, context, folded.packed().flatten(), dropout, _seed(dropout))
         return out
 
     def gated_skip(
         self, x: Tensor, skip: Tensor, glu: nn.Linear, norm: nn.LayerNorm, *, dropout: float
     ) -> Tensor:
         """norm(GLU(dropout(x)) + skip); x, skip and the result are (..., width)."""
-        native = _native(x)
+        library = native(x)
         parts = (glu.weight, glu.bias, norm.weight, norm.bias)
         out: Tensor
-        if native is None:
+        if library is None:
             out = self._torch(plain.gate)(x, skip, *parts, dropout)
             return out
         packed = torch.cat([part.flatten() for part in parts])
-        out = kernels.gate(native, x, skip, packed, dropout, _seed(dropout))
+        out = kernels.gate(library, x, skip, packed, dropout, _seed(dropout))
         return out
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None) -> Tensor:
@@ -111,11 +111,20 @@ class Layers:
         Returns:
             (windows, horizon, heads, depth).
         """
-        native = _native(query)
-        if native is None:
+        library = native(query)
+        if library is None:
             return plain.attention(query, key, value, lengths)
-        out: Tensor = kernels.attention(native, query, key, value, lengths)
+        out: Tensor = kernels.attention(library, query, key, value, lengths)
         return out
+
+    def attend_mean(
+        self, query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None, *, dropout: float
+    ) -> Tensor:
+        """The mean over heads of dropout(attend), (windows, horizon, depth)."""
+        library = native(query)
+        if library is not None and dropout == 0 and not torch.is_grad_enabled():
+            return kernels.mean_attention(library, query, key, value, lengths)
+        return F.dropout(self.attend(query, key, value, lengths), dropout).mean(dim=2)
 
     def recur(
         self, lstm: Any, x: Tensor, state: tuple[Tensor, Tensor], lengths: Tensor | None, *, dropout: float
@@ -132,8 +141,8 @@ class Layers:
         Returns:
             (windows, steps, width), zero where a window has ended, and the state at its end.
         """
-        native = _native(x)
-        if native is None and lengths is not None:
+        library = native(x)
+        if library is None and lengths is not None:
             out, state = lstm(x, state, lengths=lengths, enforce_sorted=False)
             return F.pad(out, (0, 0, 0, x.shape[1] - out.shape[1])), state
         ends = []
@@ -144,17 +153,18 @@ class Layers:
                 getattr(lstm, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             ]
             start = state[0][layer], state[1][layer]
-            if native is None:
+            if library is None:
                 x, *end = plain.lstm(x, start, *weights)
             else:
                 packed = torch.cat([weight.flatten() for weight in weights])
-                x, *end = kernels.lstm(native, x, *start, packed, lengths, torch.is_grad_enabled())
+                x, *end = kernels.lstm(library, x, *start, packed, lengths, torch.is_grad_enabled())
             ends.append(end)
         hidden, cell = zip(*ends, strict=True)
         return x, (torch.stack(hidden), torch.stack(cell))
 
 
-def _native(x: Tensor) -> Kernels | None:
+def native(x: Tensor) -> Kernels | None:
+    """The C kernels, where they can compute with a tensor."""
     return load_kernels() if x.device.type == "cpu" else None
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hostcast.engines.base import Architecture
+from hostcast.engines.fused.enrichment import enrich, parallel
 from hostcast.engines.fused.folding import fold_grn, fold_selection, interpolation
 from hostcast.engines.fused.layers import Layers
 from hostcast.engines.fused.plain import attention_weights
@@ -89,34 +88,20 @@ class FusedNetwork(TftNetwork):
         hidden, cell = (contexts[name].expand(depth, -1, -1).contiguous() for name in ("hidden", "cell"))
         past_out, state = layers.recur(tft.lstm_encoder, past, (hidden, cell), short, dropout=rate)
         future_out, _ = layers.recur(tft.lstm_decoder, future, state, None, dropout=rate)
-        gate, norm = tft.post_lstm_gate_encoder.fc, tft.post_lstm_add_norm_encoder.norm
-        local = layers.gated_skip(
-            torch.cat([past_out, future_out], dim=1),
-            torch.cat([past, future], dim=1).to(past_out.dtype),
-            gate,
-            norm,
-            dropout=rate,
-        )  # (batch, steps, hidden)
-        enriched = layers.gated_residual(
-            local,
-            tft.static_enrichment.context(contexts["enrichment"]),
-            fold_grn(tft.static_enrichment),
-            dropout=rate,
+        stream = enrich(
+            layers, tft, (past_out, past), (future_out, future), contexts["enrichment"], dropout=rate
         )
-        horizon = ahead.shape[1]
-        query, key, value = self._project(enriched, horizon)
-        heads = F.dropout(layers.attend(query, key, value, short), rate)
-        attended = F.dropout(tft.multihead_attn.w_h(heads.mean(dim=2)), rate)
+        query, key, value = stream.query, stream.key, stream.value
+        heads = layers.attend_mean(query, key, value, short, dropout=rate)
+        attended = F.dropout(tft.multihead_attn.w_h(heads), rate)
         block = tft.post_attn_gate_norm
-        out = layers.gated_skip(
-            attended, enriched[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=rate
-        )
+        out = layers.gated_skip(attended, stream.enriched, block.glu.fc, block.add_norm.norm, dropout=rate)
         out = layers.gated_residual(out, None, fold_grn(tft.pos_wise_ff), dropout=rate)
         block = tft.pre_output_gate_norm
-        out = layers.gated_skip(out, local[:, -horizon:], block.glu.fc, block.add_norm.norm, dropout=0.0)
+        out = layers.gated_skip(out, stream.local, block.glu.fc, block.add_norm.norm, dropout=0.0)
         return QuantileForecast(
             quantiles=self._quantiles(out),
-            encoder_attention=attention_weights(query, key, short)[..., :-horizon]
+            encoder_attention=attention_weights(query, key, short)[..., : -ahead.shape[1]]
             if self.interpreting and not self.training
             else None,
             encoder_lengths=lengths,
@@ -145,20 +130,6 @@ class FusedNetwork(TftNetwork):
         joint = None if folded.joint is None else network.flattened_grn.context(context)
         return self.layers.select_variables(x, joint, folded, dropout=rate)
 
-    def _project(self, x: Tensor, horizon: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries of the horizon, keys and values of all steps; all heads in one product."""
-        attention: Any = self.tft.multihead_attn
-        query = _parallel(attention.q_layers, x[:, -horizon:])
-        key = _parallel(attention.k_layers, x)
-        return query, key, attention.v_layer(x)
-
     def _quantiles(self, out: Tensor) -> Tensor:
         layers: Any = self.tft.output_layer
-        return _parallel(layers if isinstance(layers, nn.ModuleList) else [layers], out)
-
-
-def _parallel(layers: Iterable[Any], x: Tensor) -> Tensor:
-    """Linear layers of one shape on the same input, (..., layers, outputs)."""
-    weights, biases = zip(*((layer.weight, layer.bias) for layer in layers), strict=True)
-    out = F.linear(x, torch.cat(weights), torch.cat(biases))
-    return out.view(*out.shape[:-1], len(weights), -1)
+        return parallel(layers if isinstance(layers, nn.ModuleList) else [layers], out)
