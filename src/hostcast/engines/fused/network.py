@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch.nn.functional as F
+from pytorch_forecasting.models.temporal_fusion_transformer.sub_modules import ResampleNorm
 from torch import Tensor, nn
 
 from hostcast.engines.base import Architecture
@@ -17,6 +18,20 @@ from hostcast.engines.reference.network import TftNetwork, input_names
 from hostcast.windows import Batch, InputSpec, QuantileForecast
 
 __all__ = ["FusedNetwork"]
+
+
+class _Interpolation(nn.Module):
+    """`interpolation` as the module that pytorch-forecasting has for it."""
+
+    matrix: Tensor
+
+    def __init__(self, wide: int, narrow: int) -> None:
+        super().__init__()
+        self.register_buffer("matrix", interpolation(wide, narrow), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., wide) to (..., narrow)."""
+        return x @ self.matrix
 
 
 class FusedNetwork(TftNetwork):
@@ -36,6 +51,10 @@ class FusedNetwork(TftNetwork):
     def __init__(self, spec: InputSpec, architecture: Architecture) -> None:
         super().__init__(spec, architecture, reals=real_inputs(spec))
         self.layers = Layers()
+        for module in self.tft.modules():
+            if isinstance(module, ResampleNorm) and module.input_size != module.output_size:
+                # of the categories' embeddings; the others are folded
+                module.resample = _Interpolation(module.input_size, module.output_size)
         width, depth = architecture.hidden_size, architecture.hidden_continuous_size
         self.register_buffer("single_stretch", interpolation(depth, width), persistent=False)
         for part in ("encoder", "decoder"):

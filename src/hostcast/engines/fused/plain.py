@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hostcast.engines.fused.folding import SKIP_INPUT, SKIP_NORMED, FoldedGrn, FoldedSelection
+from hostcast.engines.fused.recurrence import half_lstm
 
 __all__ = ["attention", "attention_weights", "gate", "grn", "lstm", "selection"]
 
@@ -57,27 +58,13 @@ def lstm(
     bias_in: Tensor,
     bias_hidden: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """One layer of an LSTM; see `hostcast.engines.fused.layers.recur`.
-
-    The biases are one more column of weights: cuDNN sums their gradients in a kernel that takes longer than
-    the whole recurrence.
-    """
-    windows, steps, width = x.shape
-    # rows of eight numbers keep the products aligned
-    columns = 8 - width % 8
-    one = F.pad(x.new_ones(windows, steps, 1), (0, columns - 1))
-    weight = torch.cat([weight_in, F.pad((bias_in + bias_hidden)[:, None], (0, columns - 1))], dim=1)
+    """One layer of an LSTM; see `hostcast.engines.fused.layers.recur`."""
+    if x.is_cuda and torch.is_autocast_enabled("cuda"):
+        return half_lstm(x, state, weight_in, weight_hidden, bias_in + bias_hidden)
     hidden, cell = (part[None].contiguous() for part in state)
+    weights = [weight_in, weight_hidden, bias_in, bias_hidden]
     out, hidden, cell = torch._VF.lstm(
-        torch.cat([x, one], dim=-1),
-        (hidden, cell),
-        [weight, weight_hidden],
-        False,
-        1,
-        0.0,
-        torch.is_grad_enabled(),
-        False,
-        True,
+        x, (hidden, cell), weights, True, 1, 0.0, torch.is_grad_enabled(), False, True
     )
     return out, hidden[0], cell[0]
 
