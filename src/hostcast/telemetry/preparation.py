@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -11,12 +11,16 @@ import pyarrow as pa
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
+from hostcast.params.lengths import length_of
 from hostcast.telemetry.cleaning import clean
+from hostcast.telemetry.clock import fleet_end, last_seen
 from hostcast.telemetry.discovery import find_files, label_of
-from hostcast.telemetry.formats import read_file
+from hostcast.telemetry.files_read import Skipped, described, refuse_lacking
+from hostcast.telemetry.formats import RawFile, read_file
 from hostcast.telemetry.grid import lay_out
 from hostcast.telemetry.observations import Block, join, static_values, typed_block
 from hostcast.telemetry.quality import quality_report
+from hostcast.telemetry.renaming import rename
 from hostcast.telemetry.selection import check_spacing, check_targets, select_servers
 from hostcast.telemetry.wanted import Wanted
 
@@ -61,8 +65,17 @@ def prepare(params: Params) -> Prepared:
     blocks, origin, noise_floor = (
         _from_files(params, wanted) if params.prepare.source == "files" else _simulated(params, wanted)
     )
-    rows = join(blocks, wanted)
-    cleaned = clean(rows, wanted.metrics, params.prepare.ranges, step_micros)
+    rows, renamed = rename(join(blocks, wanted), params.prepare.rename_servers, step_micros)
+    skew = params.prepare.max_clock_skew
+    cleaned = clean(
+        rows,
+        wanted.metrics,
+        params.prepare.ranges,
+        step_micros,
+        counters=wanted.counters,
+        end=fleet_end(last_seen(rows.server, rows.micros, len(rows.names))),
+        skew=None if skew is None else length_of(skew) // pd.Timedelta(1, "us"),
+    )
     sparse = check_spacing(cleaned, params.base.step)
     selection = select_servers(
         cleaned,
@@ -86,6 +99,7 @@ def prepare(params: Params) -> Prepared:
         freq=params.base.freq,
         wanted=wanted,
         rows=rows,
+        renamed=renamed,
         cleaned=cleaned,
         selection=selection,
         grid=grid,
@@ -97,14 +111,28 @@ def prepare(params: Params) -> Prepared:
 
 def _from_files(params: Params, wanted: Wanted) -> tuple[list[Block], dict[str, Any], None]:
     found = find_files(params.prepare.path)
-    blocks, files = [], []
+    read: list[RawFile] = []
+    blocks, skipped = [], []
     for path in found.files:
-        raw = read_file(path, wanted)
-        blocks.append(typed_block(raw.columns, wanted, file=raw.label, timezone=params.prepare.timezone))
-        files.append({"name": raw.label, "format": raw.format, "rows": raw.rows, "sha256": raw.sha256})
+        try:
+            raw = read_file(path, wanted)
+            block = typed_block(
+                raw.columns, wanted, file=raw.label, timezone=params.prepare.timezone, chosen=raw.chosen
+            )
+        except HostcastError as error:
+            if params.prepare.on_bad_file == "fail":
+                raise
+            skipped.append(Skipped.because(error, path))
+            log.warning("skipped file %s: %s", skipped[-1].name, skipped[-1].reason)
+            continue
+        # what was read has been copied; its bytes are not needed any longer
+        read.append(replace(raw, columns={}))
+        blocks.append(block)
+    refuse_lacking(read, skipped, wanted)
     origin = {
         "source": "files",
-        "files": files,
+        "files": [described(raw, wanted) for raw in read],
+        "skipped_files": [asdict(file) for file in skipped],
         "ignored_files": [label_of(path) for path in found.ignored],
     }
     return blocks, origin, None
@@ -127,7 +155,11 @@ def _simulated(params: Params, wanted: Wanted) -> tuple[list[Block], dict[str, A
     table = pa.Table.from_pandas(raw[list(wanted.in_source)], preserve_index=False)
     columns = {name: table.column(name) for name in wanted.in_source}
     block = typed_block(columns, wanted, file=None, timezone="UTC")
-    return [block], {"source": "simulate", "files": [], "ignored_files": []}, simulation.truth
+    return (
+        [block],
+        {"source": "simulate", "files": [], "skipped_files": [], "ignored_files": []},
+        simulation.truth,
+    )
 
 
 def _named(origin: dict[str, Any]) -> str | None:
@@ -141,7 +173,7 @@ def _log_summary(quality: dict[str, Any]) -> None:
     rows = quality["rows"]
     log.info(
         "prepared %d servers and %d steps (%d missing) from %d rows of %s: %d merged, %d dropped, "
-        "%d server(s) left out",
+        "%d server(s) left out%s",
         len(quality["servers"]),
         rows["grid_steps"],
         rows["missing_steps"],
@@ -150,4 +182,5 @@ def _log_summary(quality: dict[str, Any]) -> None:
         sum(rows["merged"].values()),
         sum(rows["dropped"].values()),
         len(quality["left_out"]),
+        f", {len(quality['skipped_files'])} file(s) skipped" if quality["skipped_files"] else "",
     )

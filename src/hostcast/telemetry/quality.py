@@ -14,7 +14,8 @@ import pandas as pd
 from hostcast.telemetry.cleaning import Cleaned
 from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.observations import Observations
-from hostcast.telemetry.selection import Selection
+from hostcast.telemetry.renaming import Renamed
+from hostcast.telemetry.selection import LeftOut, Selection
 from hostcast.telemetry.treatments import treatments
 from hostcast.telemetry.wanted import TIMESTAMP, Wanted
 
@@ -27,6 +28,7 @@ def quality_report(
     freq: str,
     wanted: Wanted,
     rows: Observations,
+    renamed: Renamed,
     cleaned: Cleaned,
     selection: Selection,
     grid: Grid,
@@ -42,21 +44,40 @@ def quality_report(
     columns = _columns(wanted, rows, cleaned, grid)
     totals = _rows(rows, cleaned, selection, grid)
     servers = _servers(wanted, grid)
+    kept = set(selection.kept)
+    left_out = [
+        *selection.left_out,
+        *(
+            LeftOut(name, "all its rows lie after prepare.not_after", 0)
+            for name in sorted(set(rows.too_late) - set(rows.names))
+        ),
+    ]
     return {
         **origin,
         "freq": freq,
         "span": {"first": _iso(stamps.min()), "last": _iso(stamps.max())},
         "rows": totals,
         "servers": servers,
-        "left_out": [asdict(server) for server in selection.left_out],
+        "left_out": [asdict(server) for server in left_out],
+        "timestamps": dict(sorted(rows.notations.items())),
         "columns": columns,
         "treatments": treatments(
             rows=totals,
             columns=columns,
             servers=servers,
-            left_out=selection.left_out,
-            sparse={rows.names[code]: steps for code, steps in sparse.items() if code in set(selection.kept)},
+            left_out=left_out,
+            files=origin["files"],
+            skipped_files=origin["skipped_files"],
+            timestamps=rows.notations,
+            renamed=renamed,
+            sparse={rows.names[code]: steps for code, steps in sparse.items() if code in kept},
+            suspects=[
+                (rows.names[suspect.server], wanted.metrics[suspect.metric], suspect.kind)
+                for suspect in cleaned.suspects
+                if suspect.server in kept
+            ],
             out_of_order=cleaned.out_of_order,
+            off_step=cleaned.off_step,
         ),
     }
 
@@ -132,6 +153,9 @@ def _columns(wanted: Wanted, rows: Observations, cleaned: Cleaned, grid: Grid) -
             "missing_as_read": dict(sorted((+rows.missing[name]).items())),
             "infinite": cleaned.infinite[name],
             "out_of_range": cleaned.out_of_range[name],
+            "below_range": cleaned.below_range[name],
+            "decimal_commas": rows.commas[name],
+            "counter": dict(sorted(cleaned.counters[name].items())) if name in cleaned.counters else None,
         }
     for name in wanted.static:
         report[name] = {

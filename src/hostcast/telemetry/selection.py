@@ -85,11 +85,15 @@ def select_servers(
             "no target has a usable value on any server"
             + _discarded(cleaned, list(cleaned.infinite)[:targets]),
             file=file,
-            remedy="check prepare.columns and prepare.ranges against what the source holds",
+            remedy="check prepare.columns, prepare.ranges and prepare.units against what the source holds",
         )
     kept, left_out = [], []
     for code, name in enumerate(names):
-        if filled[code] == 0:
+        if observed[code] == 0 and cleaned.skewed[code]:
+            left_out.append(
+                LeftOut(name, "all its rows lie past the fleet's end (prepare.max_clock_skew)", 0)
+            )
+        elif filled[code] == 0:
             if on_empty_server == "fail":
                 raise HostcastError(
                     f"server {shown(name)} has not one usable value in any target",
@@ -139,7 +143,7 @@ def check_targets(
                 "the target has no valid value on any server" + _discarded(cleaned, [name]),
                 file=file,
                 column=source,
-                remedy=f"check prepare.ranges.{name} and the mapping in prepare.columns, "
+                remedy=f"check prepare.ranges.{name}, prepare.units and the mapping in prepare.columns, "
                 "or take the target out of base.target_metrics",
             )
         if column.min() == column.max():
