@@ -30,7 +30,6 @@ class Cleaned:
         values: float32, NaN = missing, finite else, (observations, metrics).
         infinite, out_of_range: for each metric, values taken as missing; the first counts those beyond
             `LARGEST` too.
-        out_of_order: rows that came after a later row of their server.
         merged: rows merged into another one, by reason.
         dropped: rows left out, by reason.
     """
@@ -40,7 +39,6 @@ class Cleaned:
     values: Floats
     infinite: Mapping[str, int]
     out_of_range: Mapping[str, int]
-    out_of_order: int
     merged: Counter[str]
     dropped: Counter[str]
 
@@ -59,12 +57,14 @@ def clean(
     """
     values = rows.values.copy()
     infinite, outside = _masked(values, metrics, ranges)
-    out_of_order = _out_of_order(rows.server, rows.micros)
 
-    valid = ~np.isnan(values).all(axis=1)
-    server, micros, values = rows.server[valid], rows.micros[valid], values[valid]
-    order = np.lexsort((micros, server))
-    server, micros, values = server[order], micros[order], values[order]
+    valid = _some_valid(values)
+    server, micros = rows.server, rows.micros
+    if not valid.all():
+        server, micros, values = server[valid], micros[valid], values[valid]
+    if not _rising(server, micros):
+        order = np.lexsort((micros, server))
+        server, micros, values = server[order], micros[order], values[order]
     step = np.floor_divide(micros, step_micros)
 
     repeated = _same(server, step)
@@ -78,7 +78,6 @@ def clean(
         values=values,
         infinite=infinite,
         out_of_range=outside,
-        out_of_order=out_of_order,
         merged=merged,
         dropped=Counter(without_valid_value=int((~valid).sum())),
     )
@@ -91,10 +90,13 @@ def _masked(
     infinite, outside = {}, {}
     for position, name in enumerate(metrics):
         column = values[:, position]
+        low, high = ranges.get(name, (None, None))
+        if _within(column, low, high):
+            infinite[name] = outside[name] = 0
+            continue
         endless = np.abs(column) > np.float32(LARGEST)  # NaN is not
         column[endless] = np.nan
         infinite[name] = int(endless.sum())
-        low, high = ranges.get(name, (None, None))
         beyond = np.zeros(len(column), np.bool_)
         # the bounds in float32 too: 0.1 must lie within [0.1, 1]
         if low is not None:
@@ -106,10 +108,31 @@ def _masked(
     return infinite, outside
 
 
-def _out_of_order(server: Ints, micros: Ints) -> int:
-    order = np.argsort(server, kind="stable")
-    own, time = server[order], micros[order]
-    return int(((own[1:] == own[:-1]) & (time[1:] < time[:-1])).sum())
+def _within(column: Floats, low: float | None, high: float | None) -> bool:
+    """Whether all values are plausible, as those of most columns are."""
+    if not len(column):
+        return True
+    least, most = np.fmin.reduce(column), np.fmax.reduce(column)
+    bounded = not (least < -np.float32(LARGEST) or most > np.float32(LARGEST))
+    return (
+        bounded
+        and (low is None or not least < np.float32(low))
+        and (high is None or not most > np.float32(high))
+    )
+
+
+def _some_valid(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows hold a value; column by column, as rows are short."""
+    valid = np.zeros(len(values), np.bool_)
+    for position in range(values.shape[1]):
+        valid |= values[:, position] == values[:, position]
+    return valid
+
+
+def _rising(server: Ints, micros: Ints) -> bool:
+    further = server[1:] > server[:-1]
+    further |= (server[1:] == server[:-1]) & (micros[1:] >= micros[:-1])
+    return bool(further.all())
 
 
 def _same(*keys: Ints) -> npt.NDArray[np.bool_]:

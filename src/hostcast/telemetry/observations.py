@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from hostcast.telemetry.place import Place
 from hostcast.telemetry.values import coded_text, metric_values
 from hostcast.telemetry.wanted import SERVER, TIMESTAMP, Wanted
 
-__all__ = ["Block", "Observations", "join", "static_values", "typed_block"]
+__all__ = ["Block", "Observations", "join", "static_value", "typed_block"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -65,21 +65,22 @@ def typed_block(columns: Mapping[str, Any], wanted: Wanted, *, file: str | None,
     server, names = coded_text(columns[SERVER], place[SERVER], optional=False)
     when = instants(columns[TIMESTAMP], place[TIMESTAMP], timezone)
     known = ~(when.ambiguous | when.nonexistent)
+    whole = bool(known.all())
 
     metrics = {name: metric_values(columns[name], place[name]) for name in wanted.metrics}
     values = np.column_stack([numbers for numbers, _ in metrics.values()])
     static = {}
     for name in wanted.static:
         codes, texts = coded_text(columns[name], place[name], optional=True)
-        static[name] = (texts, codes[known])
+        static[name] = (texts, codes if whole else codes[known])
     dropped = Counter(
         ambiguous_local_time=int(when.ambiguous.sum()), nonexistent_local_time=int(when.nonexistent.sum())
     )
     return Block(
         names=names,
-        server=server[known],
-        micros=when.micros[known],
-        values=values[known],
+        server=server if whole else server[known],
+        micros=when.micros if whole else when.micros[known],
+        values=values if whole else values[known],
         static=static,
         missing={name: counts for name, (_, counts) in metrics.items()},
         read=len(server),
@@ -104,30 +105,21 @@ def join(blocks: Sequence[Block], wanted: Wanted) -> Observations:
     )
 
 
-def static_values(rows: Observations, wanted: Wanted, kept: Sequence[int]) -> dict[str, dict[int, str]]:
-    """For each static column, each kept server's one value.
+def static_value(server: str, texts: Set[str], source: str) -> str:
+    """A server's one value in a static column, which the source calls `source`.
 
     Raises:
-        HostcastError: a kept server has two values, or none.
+        HostcastError: there are two values, or none.
     """
-    found: dict[str, dict[int, str]] = {}
-    for column, (texts, codes) in rows.static.items():
-        given = codes >= 0
-        pairs = np.unique(np.column_stack([rows.server[given], codes[given]]), axis=0)
-        values: dict[int, list[str]] = {}
-        for server, code in pairs.tolist():
-            values.setdefault(server, []).append(texts[code])
-        for server in kept:
-            own = values.get(server, [])
-            if len(own) != 1:
-                listed = f"{len(own)} values: {', '.join(map(ascii, own[:5]))}" if own else "no value"
-                raise HostcastError(
-                    f"server {rows.names[server]!r} has {listed}; a static column holds one value per server",
-                    column=wanted.source_names[column],
-                    remedy="correct the values, or take the column out of prepare.static",
-                )
-        found[column] = {server: values[server][0] for server in kept}
-    return found
+    if len(texts) != 1:
+        own = sorted(texts)
+        listed = f"{len(own)} values: {', '.join(map(ascii, own[:5]))}" if own else "no value"
+        raise HostcastError(
+            f"server {server!r} has {listed}; a static column holds one value per server",
+            column=source,
+            remedy="correct the values, or take the column out of prepare.static",
+        )
+    return next(iter(texts))
 
 
 def _recoded(parts: Sequence[tuple[list[str], Ints]]) -> tuple[list[str], Ints]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from hostcast.errors import HostcastError
 from hostcast.telemetry.formats.columns import check_columns
 
-__all__ = ["read_parquet"]
+__all__ = ["damaged_parquet", "read_parquet"]
 
 
 def read_parquet(data: bytes, wanted: Sequence[str], file: str) -> dict[str, Any]:
@@ -23,8 +23,13 @@ def read_parquet(data: bytes, wanted: Sequence[str], file: str) -> dict[str, Any
         # text from a foreign writer need not be UTF-8, and would fail much later
         table.validate(full=True)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise HostcastError(
-            f"damaged, truncated or no Parquet: {reason}", file=file, remedy="copy or write the file again"
-        ) from None
+        raise damaged_parquet(error, file) from None
     return {name: table.column(name) for name in wanted}
+
+
+def damaged_parquet(error: Exception, file: str) -> HostcastError:
+    """The error to raise for what Arrow can't read."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return HostcastError(
+        f"damaged, truncated or no Parquet: {reason}", file=file, remedy="copy or write the file again"
+    )

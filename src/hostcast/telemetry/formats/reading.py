@@ -19,7 +19,7 @@ from hostcast.telemetry.formats.parquet import read_parquet
 if TYPE_CHECKING:
     from hostcast.telemetry.wanted import Wanted
 
-__all__ = ["RawFile", "read_file"]
+__all__ = ["RawFile", "named", "read_file"]
 
 _READERS = {"parquet": read_parquet, "csv": read_csv, "json": read_json, "jsonl": read_json_lines}
 
@@ -70,11 +70,15 @@ def read_file(path: Path, wanted: Wanted) -> RawFile:
         raise HostcastError(
             "is empty (0 bytes)", file=label, remedy="write the file again, or take it out of prepare.path"
         )
-    by_source = _READERS[name](data, wanted.in_source, label)
-    columns = {ours: by_source[theirs] for ours, theirs in wanted.source_names.items()}
+    columns = named(_READERS[name](data, wanted.in_source, label), wanted)
     rows = len(next(iter(columns.values())))
     if rows == 0:
         raise HostcastError(
             "has no rows", file=label, remedy="write the file again, or take it out of prepare.path"
         )
     return RawFile(label, name, digest, rows, columns)
+
+
+def named(by_source: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+    """Columns under hostcast's names."""
+    return {ours: by_source[theirs] for ours, theirs in wanted.source_names.items()}

@@ -1,0 +1,154 @@
+"""Reading all of a source in bounded memory: a survey of each input, and its rows put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hostcast.parts import each_in_order
+from hostcast.telemetry.discovery import label_of
+from hostcast.telemetry.formats import Stretch, read_stretch
+from hostcast.telemetry.observations import Block, Observations, join, typed_block
+from hostcast.telemetry.place import counted_from
+from hostcast.telemetry.runs import Run, Sorted
+from hostcast.telemetry.survey import Survey
+from hostcast.telemetry.wanted import Wanted
+
+__all__ = ["SMALL_BYTES", "Intake", "Reading", "take_in"]
+
+# inputs that are smaller share a task, and their rows a run
+SMALL_BYTES = 16 << 20
+RUN_ROWS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How rows are read.
+
+    Attributes:
+        wanted: the columns.
+        timezone: of timestamps that name none.
+        step_micros: length of a step.
+        folder: where rows are put aside.
+    """
+
+    wanted: Wanted
+    timezone: str
+    step_micros: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What came of reading.
+
+    Attributes:
+        surveys: by the input's number.
+        runs: the rows, in the order read.
+    """
+
+    surveys: dict[int, Survey] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Task:
+    number: int
+    stretches: list[tuple[int, Stretch | Block]]
+
+
+def take_in(
+    inputs: Mapping[int, Sequence[Stretch | Block]],
+    reading: Reading,
+    *,
+    only: Mapping[str, Set[int]] | None = None,
+    note: Callable[[int], None],
+) -> Intake:
+    """Read inputs on all cores.
+
+    Args:
+        inputs: by number, in the order read: a file's stretches, or blocks in memory.
+        reading: how.
+        only: servers and stretches of time to put rows aside of; None = all.
+        note: called with the number of rows that were read since the last call.
+
+    Raises:
+        HostcastError: see `read_file` and `typed_block`; of several, that of the first faulty input.
+    """
+    intake = Intake()
+    parts: dict[int, list[Survey]] = {number: [] for number in inputs}
+
+    def work(task: _Task) -> tuple[list[tuple[int, Survey]], list[Run]]:
+        return _read(task, reading, only)
+
+    for surveys, runs in each_in_order(work, _tasks(inputs)):
+        for number, survey in surveys:
+            parts[number].append(survey)
+        intake.runs.extend(runs)
+        note(sum(survey.read for _, survey in surveys))
+    intake.surveys.update({number: Survey.merged(surveys) for number, surveys in parts.items()})
+    return intake
+
+
+def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
+    waiting: list[tuple[int, Stretch | Block]] = []
+    size = count = 0
+    for number, stretches in inputs.items():
+        for stretch in stretches:
+            waiting.append((number, stretch))
+            size += stretch.bytes if isinstance(stretch, Stretch) else stretch.values.nbytes
+            if size >= SMALL_BYTES:
+                yield _Task(count, waiting)
+                waiting, size, count = [], 0, count + 1
+    if waiting:
+        yield _Task(count, waiting)
+
+
+def _read(
+    task: _Task, reading: Reading, only: Mapping[str, Set[int]] | None
+) -> tuple[list[tuple[int, Survey]], list[Run]]:
+    surveys: list[tuple[int, Survey]] = []
+    runs: list[Run] = []
+    held: list[tuple[Observations, Sorted]] = []
+
+    def write() -> None:
+        rows = held[0][1] if len(held) == 1 else _sorted([rows for rows, _ in held], reading)
+        path = reading.folder / f"run-{task.number:06d}-{len(runs):04d}"
+        run = Run.write(rows if only is None else rows.only(only), path)
+        if run is not None:
+            runs.append(run)
+        held.clear()
+
+    for number, block in _blocks(task, reading):
+        rows = join([block], reading.wanted)
+        by_server = Sorted.of(rows, reading.step_micros)
+        surveys.append((number, Survey.of(rows, by_server)))
+        held.append((rows, by_server))
+        if sum(len(each.micros) for each, _ in held) >= RUN_ROWS:
+            write()
+    if held:
+        write()
+    return surveys, runs
+
+
+def _sorted(blocks: Sequence[Observations], reading: Reading) -> Sorted:
+    return Sorted.of(join(blocks, reading.wanted), reading.step_micros)
+
+
+def _blocks(task: _Task, reading: Reading) -> Iterable[tuple[int, Block]]:
+    for number, stretch in task.stretches:
+        if isinstance(stretch, Block):
+            yield number, stretch
+            continue
+        for raw in read_stretch(stretch, reading.wanted):
+            with counted_from(raw.first_row):
+                yield (
+                    number,
+                    typed_block(
+                        raw.columns,
+                        reading.wanted,
+                        file=label_of(stretch.path),
+                        timezone=reading.timezone,
+                    ),
+                )
