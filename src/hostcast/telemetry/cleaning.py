@@ -9,11 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hostcast.telemetry.clock import beyond
-from hostcast.telemetry.counters import rates
-from hostcast.telemetry.observations import Observations
-from hostcast.telemetry.suspicion import Suspect, suspects
-from hostcast.telemetry.values import single
+from hostcast.telemetry.suspicion import Suspects
 
 __all__ = ["LARGEST", "Cleaned", "clean"]
 
@@ -34,11 +30,8 @@ class Cleaned:
         values: float32, NaN = missing, finite else, (observations, metrics).
         infinite, out_of_range, below_range: for each metric, values taken as missing; the first counts
             those beyond `LARGEST` too, the last is the part of the second that was too low.
-        out_of_order: rows that came after a later row of their server.
         off_step: rows kept whose time is not the start of a step.
-        counters: for each counter, what `rates` counted.
         suspects: columns that look like something else than they are taken for.
-        skewed: rows dropped as `clock_skew`, by server code.
         merged: rows merged into another one, by reason.
         dropped: rows left out, by reason.
     """
@@ -49,24 +42,22 @@ class Cleaned:
     infinite: Mapping[str, int]
     out_of_range: Mapping[str, int]
     below_range: Mapping[str, int]
-    out_of_order: int
     off_step: int
-    counters: Mapping[str, Counter[str]]
-    suspects: Sequence[Suspect]
-    skewed: Counter[int]
+    suspects: Suspects
     merged: Counter[str]
     dropped: Counter[str]
 
 
 def clean(
-    rows: Observations,
+    server: Ints,
+    micros: Ints,
+    given: Floats,
     metrics: Sequence[str],
     ranges: Mapping[str, Sequence[float | None]],
     step_micros: int,
     *,
     counters: Sequence[str] = (),
-    end: int | None = None,
-    skew: int | None = None,
+    cutoff: Ints | None = None,
 ) -> Cleaned:
     """Mask implausible values, merge duplicates and average what falls into one step.
 
@@ -75,25 +66,23 @@ def clean(
     The outcome does not depend on the order of the rows.
 
     Args:
-        rows: all rows of some servers.
-        counters: the metrics that `rows.counters` has the readings of.
-        end: the end of the whole fleet, see `fleet_end`.
-        skew: how far past that end a clock may run, microseconds; None = no limit.
+        server, micros, given: rows of some servers: codes, times and values, with counters turned into
+            rates.
+        counters: metrics that are known to come from counters.
+        cutoff: for each server code the time from which its clock is not believed.
     """
-    out_of_order = _out_of_order(rows.server, rows.micros)
-    given, counted = _with_rates(rows, metrics, counters)
-    order = np.lexsort((rows.micros, rows.server))
-    server, micros, values = rows.server[order], rows.micros[order], given[order]
-    doubtful = suspects(server, values, metrics, ranges, counters)
+    if _rising(server, micros):
+        values = given.copy()
+    else:
+        order = np.lexsort((micros, server))
+        server, micros, values = server[order], micros[order], given[order]
+    doubtful = Suspects.among(server, values, metrics, ranges, counters)
     infinite, outside, below = _masked(values, metrics, ranges)
 
-    late = np.zeros(len(server), np.bool_)
-    if end is not None and skew is not None:
-        late = beyond(server, micros, end, skew)
-    valid = ~np.isnan(values).all(axis=1)
-    dropped = Counter(clock_skew=int(late.sum()), without_valid_value=int((~valid & ~late).sum()))
-    skewed = Counter(server[late].tolist())
-    valid &= ~late
+    valid = _some_valid(values)
+    believed = np.ones(len(server), np.bool_) if cutoff is None else micros < cutoff[server]
+    dropped = Counter(clock_skew=int((~believed).sum()), without_valid_value=int((believed & ~valid).sum()))
+    valid &= believed
     if not valid.all():
         server, micros, values = server[valid], micros[valid], values[valid]
     step = np.floor_divide(micros, step_micros)
@@ -111,27 +100,11 @@ def clean(
         infinite=infinite,
         out_of_range=outside,
         below_range=below,
-        out_of_order=out_of_order,
         off_step=off_step,
-        counters=counted,
         suspects=doubtful,
-        skewed=skewed,
         merged=merged,
         dropped=dropped,
     )
-
-
-def _with_rates(
-    rows: Observations, metrics: Sequence[str], counters: Sequence[str]
-) -> tuple[Floats, dict[str, Counter[str]]]:
-    """The values with each counter's rates in their place, and what was counted on the way."""
-    if not counters:
-        return rows.values, {}
-    values, counted = rows.values.copy(), {}
-    for position, name in enumerate(counters):
-        rate, counted[name] = rates(rows.server, rows.micros, rows.counters[:, position])
-        values[:, metrics.index(name)] = single(rate)
-    return values, counted
 
 
 def _masked(
@@ -141,26 +114,50 @@ def _masked(
     infinite, outside, below = {}, {}, {}
     for position, name in enumerate(metrics):
         column = values[:, position]
+        low, high = ranges.get(name, (None, None))
+        if _within(column, low, high):
+            infinite[name] = outside[name] = below[name] = 0
+            continue
         endless = np.abs(column) > np.float32(LARGEST)  # NaN is not
         column[endless] = np.nan
         infinite[name] = int(endless.sum())
-        low, high = ranges.get(name, (None, None))
-        beyond_range = np.zeros(len(column), np.bool_)
+        beyond = np.zeros(len(column), np.bool_)
         # the bounds in float32 too: 0.1 must lie within [0.1, 1]
         if low is not None:
-            beyond_range |= column < np.float32(low)
-        below[name] = int(beyond_range.sum())
+            beyond |= column < np.float32(low)
+        below[name] = int(beyond.sum())
         if high is not None:
-            beyond_range |= column > np.float32(high)
-        column[beyond_range] = np.nan
-        outside[name] = int(beyond_range.sum())
+            beyond |= column > np.float32(high)
+        column[beyond] = np.nan
+        outside[name] = int(beyond.sum())
     return infinite, outside, below
 
 
-def _out_of_order(server: Ints, micros: Ints) -> int:
-    order = np.argsort(server, kind="stable")
-    own, time = server[order], micros[order]
-    return int(((own[1:] == own[:-1]) & (time[1:] < time[:-1])).sum())
+def _within(column: Floats, low: float | None, high: float | None) -> bool:
+    """Whether all values are plausible, as those of most columns are."""
+    if not len(column):
+        return True
+    least, most = np.fmin.reduce(column), np.fmax.reduce(column)
+    bounded = not (least < -np.float32(LARGEST) or most > np.float32(LARGEST))
+    return (
+        bounded
+        and (low is None or not least < np.float32(low))
+        and (high is None or not most > np.float32(high))
+    )
+
+
+def _some_valid(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows hold a value; column by column, as rows are short."""
+    valid = np.zeros(len(values), np.bool_)
+    for position in range(values.shape[1]):
+        valid |= values[:, position] == values[:, position]
+    return valid
+
+
+def _rising(server: Ints, micros: Ints) -> bool:
+    further = server[1:] > server[:-1]
+    further |= (server[1:] == server[:-1]) & (micros[1:] >= micros[:-1])
+    return bool(further.all())
 
 
 def _same(*keys: Ints) -> npt.NDArray[np.bool_]:

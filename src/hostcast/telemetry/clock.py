@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping, Sequence
 
-__all__ = ["beyond", "fleet_end", "last_seen"]
+from hostcast.telemetry.spans import Span
 
-Ints = npt.NDArray[np.int64]
+__all__ = ["cutoffs"]
 
 # so many servers at most, and one in any case, may have a wrong clock at once
 _FEW = 0.05
@@ -15,42 +14,24 @@ _FEW = 0.05
 _FLEET = 3
 
 
-def last_seen(server: Ints, micros: Ints, servers: int) -> Ints:
-    """The last instant of each server; of one without rows, the smallest number there is."""
-    last = np.full(servers, np.iinfo(np.int64).min)
-    np.maximum.at(last, server, micros)
-    return last
+def cutoffs(spans: Mapping[str, Sequence[Span]], skew: int | None) -> dict[str, int]:
+    """For servers whose clocks went wrong, the time from which they are not believed.
 
-
-def fleet_end(last: Ints) -> int | None:
-    """The latest instant that more than a few servers have reached; None for less than a fleet.
+    That is where a server jumps by more than `skew` to a time that is more than `skew` after the fleet's
+    end, which is the latest instant that more than a few servers have reached. A server that outlived the
+    others went on without a jump, and is believed.
 
     Args:
-        last: the last instant of every server.
+        spans: the times of each server's rows, microseconds; those at most `skew` apart share a span.
+        skew: how far past the fleet's end a clock may run, microseconds; None = any distance.
     """
-    if len(last) < _FLEET:
-        return None
-    few = max(1, int(_FEW * len(last)))
-    return int(np.sort(last)[-few - 1])
-
-
-def beyond(server: Ints, micros: Ints, end: int, skew: int) -> npt.NDArray[np.bool_]:
-    """Which rows lie more than `skew` after the fleet's end, and were reached by a jump of more than that.
-
-    A server that outlived the others went on from step to step, without a jump: its rows stay.
-    """
-    late = np.zeros(len(micros), np.bool_)
-    suspects = np.unique(server[micros > end + skew])
-    if not len(suspects):
-        return late
-    own = np.flatnonzero(np.isin(server, suspects))
-    order = own[np.lexsort((micros[own], server[own]))]
-    ranked, time = server[order], micros[order]
-    begins = np.append(True, ranked[1:] != ranked[:-1])
-    jumps = begins.copy()
-    jumps[1:] |= np.diff(time) > skew
-    jumps &= time > end + skew
-    # from a server's first jump on, everything
-    counted = np.cumsum(jumps)
-    late[order] = counted > (counted - jumps)[begins][np.cumsum(begins) - 1]
-    return late
+    last = sorted(own[-1][1] for own in spans.values() if own)
+    if skew is None or len(last) < _FLEET:
+        return {}
+    end = last[-1 - max(1, int(_FEW * len(last)))]
+    found = {}
+    for name, own in spans.items():
+        jumps = [first for first, _ in own if first > end + skew]
+        if jumps:
+            found[name] = jumps[0]
+    return found

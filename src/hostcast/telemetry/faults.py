@@ -29,7 +29,7 @@ FAULTS = {
     "off_step": ("row whose time is not the start of a step", "put at the start of its step"),
     "renamed_server": ("row under a server's old name", "given the new name (prepare.rename_servers)"),
     "renamed_overlap": (
-        "row under a server's old name in a step that the new name has rows in, too",
+        "step of a server's old name that the new name, or another old one, has rows in, too",
         "merged with them; check prepare.rename_servers: these may be two servers",
     ),
     "exact_duplicates": ("row repeated with the same server, time and values", "kept once"),

@@ -117,10 +117,11 @@ def _counted(codes: Codes, notations: Sequence[str]) -> Counter[str]:
 
 
 def _scaled(stamps: Micros, unit: str, place: Place) -> Micros:
-    seconds = stamps // _PER_SECOND[unit]
     # years 1 to 9999, what calendars and reports can express
-    bad = (seconds < -62_135_596_800) | (seconds > 253_402_300_799)
-    if bad.any():
+    low, high = -62_135_596_800 * _PER_SECOND[unit], 253_402_300_800 * _PER_SECOND[unit]
+    if len(stamps) and (int(stamps.min()) < low or int(stamps.max()) >= high):
+        seconds = stamps // _PER_SECOND[unit]
+        bad = (seconds < -62_135_596_800) | (seconds > 253_402_300_799)
         row = first_row(bad)
         raise place.error(f"{int(stamps[row - 1])} {unit} since 1970 is no date", row=row, remedy=_REMEDY)
     return stamps // 1000 if unit == "ns" else stamps * (10**6 // _PER_SECOND[unit])
@@ -143,6 +144,8 @@ def _from_numbers(numbers: npt.NDArray[Any]) -> tuple[Micros, Codes]:
 
 def _localized(wall: Micros, timezone: str) -> Instants:
     """Local clock readings (microseconds) -> instants."""
+    if timezone == "UTC":
+        return _known(wall, NO_ZONE)
     distinct, back = np.unique(wall, return_inverse=True)
     clock = pd.DatetimeIndex(distinct.view("M8[us]"))
     never = np.zeros(len(clock), np.bool_)

@@ -9,7 +9,6 @@ import numpy as np
 
 from hostcast.telemetry.faults import FAULTS, LEFT_OUT, MISSING
 from hostcast.telemetry.instants import NO_ZONE
-from hostcast.telemetry.renaming import Renamed
 from hostcast.telemetry.selection import LeftOut
 
 __all__ = ["treatments"]
@@ -27,7 +26,8 @@ def treatments(
     files: Sequence[Mapping[str, Any]],
     skipped_files: Sequence[Mapping[str, str]],
     timestamps: Mapping[str, int],
-    renamed: Renamed,
+    renamed: Mapping[str, int],
+    overlap: Mapping[str, int],
     sparse: Mapping[str, int],
     suspects: Iterable[tuple[str, str, str]],
     out_of_order: int,
@@ -59,9 +59,9 @@ def treatments(
         add("mixed_epoch_units", sum(numeric))
     add("out_of_order", out_of_order)
     add("off_step", off_step)
-    for name, count in sorted(renamed.rows.items()):
+    for name, count in sorted(renamed.items()):
         add("renamed_server", count, server=name)
-    for name, count in sorted(renamed.overlap.items()):
+    for name, count in sorted(overlap.items()):
         add("renamed_overlap", count, server=name)
     for reason, count in (*rows["merged"].items(), *rows["dropped"].items()):
         if reason != LEFT_OUT:
@@ -92,7 +92,7 @@ def _of_column(name: str, column: Mapping[str, Any], add: Any) -> None:
         if kind in MISSING:
             add(MISSING[kind], count, kind, column=name)
     add("decimal_comma", column["decimal_commas"], column=name)
-    for kind, count in (column["counter"] or {}).items():
+    for kind, count in column["counter"].items():
         add(kind, count, column=name)
     add("infinite", column["infinite"], column=name)
     add("below_range", column["below_range"], column=name)

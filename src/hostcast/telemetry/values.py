@@ -123,19 +123,23 @@ def coded_text(array: Any, place: Place, *, optional: bool) -> tuple[Codes, list
         HostcastError: a text is missing or blank and not `optional`, or the column holds neither
             text nor whole numbers (1 and 1.0 would be two names for one thing).
     """
-    array = decoded(array)
-    kind = array.type
-    if pa.types.is_integer(kind) or pa.types.is_null(kind):
-        array = array.cast(pa.large_string())
-    elif not pa.types.is_large_string(kind):
-        raise place.error(
-            f"holds {kind} where text should be",
-            row=_first_valid(array),
-            remedy="write text or whole numbers, or map another column in prepare.columns",
-        )
-    coded = array.dictionary_encode()
-    texts: list[str] = coded.dictionary.to_pylist()
-    codes: Codes = np.asarray(coded.indices.fill_null(-1), dtype=np.int64)
+    given = _given_codes(array)
+    if given is not None:
+        codes, texts = given
+    else:
+        array = decoded(array)
+        kind = array.type
+        if pa.types.is_integer(kind) or pa.types.is_null(kind):
+            array = array.cast(pa.large_string())
+        elif not pa.types.is_large_string(kind):
+            raise place.error(
+                f"holds {kind} where text should be",
+                row=_first_valid(array),
+                remedy="write text or whole numbers, or map another column in prepare.columns",
+            )
+        coded = array.dictionary_encode()
+        texts = coded.dictionary.to_pylist()
+        codes = np.asarray(coded.indices.fill_null(-1), dtype=np.int64)
     blank = [code for code, text in enumerate(texts) if not text.strip()]
     if blank:
         codes = np.where(np.isin(codes, blank), -1, codes)
@@ -146,6 +150,22 @@ def coded_text(array: Any, place: Place, *, optional: bool) -> tuple[Codes, list
             remedy="give every row a value here, or remove the row",
         )
     return codes, texts
+
+
+def _given_codes(array: Any) -> tuple[Codes, list[str]] | None:
+    """Codes of text that came as codes, and the texts that occur; None for anything else."""
+    if not isinstance(array, pa.DictionaryArray) or array.dictionary.null_count:
+        return None
+    if not (pa.types.is_string(array.dictionary.type) or pa.types.is_large_string(array.dictionary.type)):
+        return None
+    texts = array.dictionary.to_pylist()
+    if len(set(texts)) < len(texts):
+        return None
+    # a place more for what is missing
+    codes = np.asarray(array.indices.fill_null(len(texts))).astype(np.int64)
+    used = np.bincount(codes, minlength=len(texts) + 1)[: len(texts)] > 0
+    table = np.append(np.where(used, np.cumsum(used) - 1, -1), -1)
+    return table[codes], [text for text, occurs in zip(texts, used.tolist(), strict=True) if occurs]
 
 
 def _from_text(array: Any, place: Place, decimal: Decimal) -> Numbers:

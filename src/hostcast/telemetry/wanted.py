@@ -39,6 +39,7 @@ class Wanted:
         sentinels: numbers that stand for a missing value.
         decimal: how numbers in text are written, as `prepare.decimal`.
         encoding: of text that is neither UTF-8 nor UTF-16, None = refuse it.
+        renames: old names of servers -> new names.
         not_after: microseconds since 1970 after which rows are dropped, None = none are.
     """
 
@@ -52,6 +53,7 @@ class Wanted:
     sentinels: tuple[float, ...] = ()
     decimal: Literal["auto", "point", "comma"] = "auto"
     encoding: str | None = None
+    renames: Mapping[str, str] = field(default_factory=dict)
     not_after: int | None = None
 
     @classmethod
@@ -93,6 +95,7 @@ class Wanted:
             sentinels=tuple(settings.sentinels),
             decimal=settings.decimal,
             encoding=settings.encoding,
+            renames=settings.rename_servers,
             not_after=None if settings.not_after is None else _micros(settings.not_after),
         )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import pyarrow as pa
 
 from hostcast.errors import HostcastError
 from hostcast.telemetry.wanted import SERVER, TIMESTAMP, Wanted, total_of
@@ -21,11 +23,23 @@ class Columns:
         arrays: hostcast's name -> Arrow array, all of one length.
         chosen: hostcast's name -> the file's.
         present: names of all the file's columns.
+        encoding: of text, None for Parquet.
     """
 
     arrays: Mapping[str, Any]
     chosen: Mapping[str, str]
     present: tuple[str, ...]
+    encoding: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.arrays.values())))
+
+    def complete(self, wanted: Wanted) -> Columns:
+        """With all wanted columns: those that the file lacks hold nothing."""
+        lacking = {name: pa.nulls(self.rows) for name in wanted.sources if name not in self.arrays}
+        return replace(self, arrays={**self.arrays, **lacking})
 
 
 def chosen_columns(present: Sequence[str], wanted: Wanted, file: str) -> dict[str, str]:

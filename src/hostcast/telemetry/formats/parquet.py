@@ -9,7 +9,7 @@ from hostcast.errors import HostcastError
 from hostcast.telemetry.formats.columns import Columns, chosen_columns
 from hostcast.telemetry.wanted import Wanted
 
-__all__ = ["read_parquet"]
+__all__ = ["damaged_parquet", "read_parquet"]
 
 
 def read_parquet(data: bytes, wanted: Wanted, file: str) -> Columns:
@@ -22,8 +22,13 @@ def read_parquet(data: bytes, wanted: Wanted, file: str) -> Columns:
         # text from a foreign writer need not be UTF-8, and would fail much later
         table.validate(full=True)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise HostcastError(
-            f"damaged, truncated or no Parquet: {reason}", file=file, remedy="copy or write the file again"
-        ) from None
+        raise damaged_parquet(error, file) from None
     return Columns({ours: table.column(name) for ours, name in chosen.items()}, chosen, present)
+
+
+def damaged_parquet(error: Exception, file: str) -> HostcastError:
+    """The error to raise for what Arrow can't read."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return HostcastError(
+        f"damaged, truncated or no Parquet: {reason}", file=file, remedy="copy or write the file again"
+    )

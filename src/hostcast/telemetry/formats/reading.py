@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
 
 from hostcast.errors import HostcastError
 from hostcast.telemetry.discovery import format_of, label_of
+from hostcast.telemetry.formats.columns import Columns
 from hostcast.telemetry.formats.compression import decompress
 from hostcast.telemetry.formats.csv_text import read_csv
 from hostcast.telemetry.formats.disguise import refuse_disguise
@@ -34,21 +31,14 @@ class RawFile:
         format: parquet, csv, json or jsonl.
         sha256: hex digest of the file's bytes.
         rows: number of data rows.
-        columns: hostcast's name of each wanted column -> Arrow array of length `rows`, all null where
-            the file has no such column.
-        chosen: hostcast's name -> the file's, of the wanted columns that the file has.
-        present: names of all columns of the file.
-        encoding: of text, None for Parquet.
+        columns: all wanted columns, of length `rows`.
     """
 
     label: str
     format: str
     sha256: str
     rows: int
-    columns: Mapping[str, Any]
-    chosen: Mapping[str, str]
-    present: tuple[str, ...]
-    encoding: str | None
+    columns: Columns
 
 
 def read_file(path: Path, wanted: Wanted) -> RawFile:
@@ -88,13 +78,9 @@ def _read(path: Path, label: str, wanted: Wanted) -> RawFile:
         raise HostcastError(
             "is empty (0 bytes)", file=label, remedy="write the file again, or take it out of prepare.path"
         )
-    found = _READERS[name](data, wanted, label)
-    rows = len(next(iter(found.arrays.values())))
-    if rows == 0:
+    found = replace(_READERS[name](data, wanted, label), encoding=encoding)
+    if found.rows == 0:
         raise HostcastError(
             "has no rows", file=label, remedy="write the file again, or take it out of prepare.path"
         )
-    columns = {
-        ours: found.arrays[ours] if ours in found.arrays else pa.nulls(rows) for ours in wanted.sources
-    }
-    return RawFile(label, name, digest, rows, columns, found.chosen, found.present, encoding)
+    return RawFile(label, name, digest, found.rows, found.complete(wanted))
