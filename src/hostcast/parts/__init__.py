@@ -6,7 +6,15 @@ from hostcast.parts.index import INDEX, PartFile, PartIndex, read_index, write_i
 from hostcast.parts.layout import Layout, Part, Piece
 from hostcast.parts.pool import each_in_order, workers
 from hostcast.parts.progress import row_bar
-from hostcast.parts.reading import part_numbers, read_frame
+from hostcast.parts.reading import (
+    column_names,
+    missing_counts,
+    part_numbers,
+    part_texts,
+    read_frame,
+    read_part,
+)
+from hostcast.parts.workshop import workshop
 from hostcast.parts.writing import part_table, publish, write_part
 
 __all__ = [
@@ -19,16 +27,21 @@ __all__ = [
     "PartIndex",
     "Piece",
     "code_digest",
+    "column_names",
     "digest_of",
     "each_in_order",
     "group_bounds",
+    "missing_counts",
     "part_numbers",
     "part_table",
+    "part_texts",
     "publish",
     "read_frame",
     "read_index",
+    "read_part",
     "row_bar",
     "workers",
+    "workshop",
     "write_index",
     "write_part",
 ]

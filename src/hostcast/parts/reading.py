@@ -16,7 +16,7 @@ from hostcast.errors import HostcastError
 from hostcast.parts.index import PartIndex, read_index
 from hostcast.parts.layout import Part
 
-__all__ = ["part_numbers", "read_frame", "read_part"]
+__all__ = ["column_names", "missing_counts", "part_numbers", "part_texts", "read_frame", "read_part"]
 
 
 def read_part(index: PartIndex, part: Part, names: Sequence[str]) -> pa.Table:
@@ -40,6 +40,44 @@ def part_numbers(index: PartIndex, part: Part, names: Sequence[str]) -> dict[str
     """Columns of numbers of a part, NaN = missing."""
     table = read_part(index, part, names)
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
+
+
+def missing_counts(index: PartIndex, part: Part, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """How many of some columns are missing in each row of a part."""
+    counts = np.zeros(part.rows, np.int64)
+    holed = [name for name in names if _holed(index, part, name)]
+    for values in part_numbers(index, part, holed).values() if holed else ():
+        counts += np.isnan(values)
+    return counts
+
+
+def _holed(index: PartIndex, part: Part, name: str) -> bool:
+    """Whether values of a column are missing, as far as the file's own notes tell."""
+    path = index.folder / part.name
+    try:
+        metadata = pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as error:
+        raise HostcastError(f"damaged Parquet: {error}", file=path, remedy=_REMEDY) from None
+    place = metadata.schema.names.index(name) if name in metadata.schema.names else -1
+    if place < 0:
+        return True  # whoever reads it will say so
+    notes = [metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups)]
+    return any(note is None or not note.has_null_count or note.null_count for note in notes)
+
+
+def part_texts(index: PartIndex, part: Part, names: Sequence[str]) -> dict[str, list[str]]:
+    """Columns of text that hold one value per server: that of each of the part's pieces."""
+    if not names:
+        return {}
+    table = read_part(index, part, names)
+    begin = np.cumsum([piece.count for piece in part.pieces]) - [piece.count for piece in part.pieces]
+    return {name: table.column(name).take(pa.array(begin)).to_pylist() for name in names}
+
+
+def column_names(index: PartIndex) -> list[str]:
+    """Names of all columns of a table."""
+    names: list[str] = pq.read_schema(index.folder / index.files[0].name).names
+    return names
 
 
 def read_frame(folder: Path, *, stage: str, columns: Sequence[str] | None = None) -> pd.DataFrame:

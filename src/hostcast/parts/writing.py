@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def part_table(
     return pa.table(columns)
 
 
-def write_part(path: Path, table: pa.Table, *, few_values: Collection[str] = ()) -> PartFile:
+def write_part(path: Path, table: pa.Table) -> PartFile:
     """Write a part's content.
 
     No fsync: the index, which is written last, tells a whole file from a torn one.
@@ -61,19 +61,17 @@ def write_part(path: Path, table: pa.Table, *, few_values: Collection[str] = ())
     Args:
         path: the file; it takes its place when it is complete.
         table: of `part_table`.
-        few_values: columns of numbers with few distinct values, such as the time of day.
     """
     floats = [field.name for field in table.schema if pa.types.is_float32(field.type)]
-    split = [name for name in floats if name not in few_values]
     temporary = path.with_name(f".{path.name}.tmp")
     pq.write_table(
         table,
         temporary,
         compression="zstd",
         row_group_size=ROW_GROUP,
-        # looking for repeated values among measurements takes most of the time, and finds none
-        use_dictionary=[name for name in table.column_names if name not in (*split, TIMESTAMP)],
-        column_encoding={TIMESTAMP: "DELTA_BINARY_PACKED", **dict.fromkeys(split, "BYTE_STREAM_SPLIT")},
+        # looking for repeated values among numbers would take most of the time, and find few
+        use_dictionary=[name for name in table.column_names if name not in (*floats, TIMESTAMP)],
+        column_encoding={TIMESTAMP: "DELTA_BINARY_PACKED", **dict.fromkeys(floats, "BYTE_STREAM_SPLIT")},
         store_schema=False,
     )
     file = PartFile(path.name, sha256_of(temporary), temporary.stat().st_size)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.parts import Layout, PartCache, publish, read_frame, write_index
+from hostcast.parts import Layout, PartCache, publish, read_frame, workshop, write_index
 from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.quality import quality_report
 from hostcast.telemetry.selection import Discarded, check_targets, select_servers, typical
@@ -90,10 +87,10 @@ def prepare_into(folder: Path, params: Params, *, kept: Path | None = None) -> R
             f"base.freq {params.base.freq} is finer than a microsecond", remedy="set a longer base.freq"
         )
     source = source_of(params, wanted)
-    with _workshop(folder) as workshop:
+    with workshop(folder) as place:
         lasting = kept is not None and source.lasting
-        cache = PartCache(kept if lasting and kept is not None else workshop / "cache")
-        gathered = gather(source, params, wanted, step_micros, cache, workshop)
+        cache = PartCache(kept if lasting and kept is not None else place / "cache")
+        gathered = gather(source, params, wanted, step_micros, cache, place)
         grid, quality = _checked(gathered, params, wanted, source)
         publish([(cache.path(key), file) for key, file in gathered.files(grid.layout)], folder)
         write_index(folder, grid.layout, [file for _, file in gathered.files(grid.layout)])
@@ -188,20 +185,6 @@ def _grid(gathered: Gathered, kept: list[str], wanted: Wanted) -> Grid:
             name: [text for _, result, _, _ in made for text in result.static[name]] for name in wanted.static
         },
     )
-
-
-@contextmanager
-def _workshop(folder: Path) -> Iterator[Path]:
-    """A folder for what is made on the way, beside `folder` and so on the same disk."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # what a killed run left
-    for left in folder.parent.glob(f".{folder.name}-*.work"):
-        shutil.rmtree(left, ignore_errors=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".work", dir=folder.parent))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _log_summary(quality: dict[str, Any]) -> None:
