@@ -45,7 +45,7 @@ def rates(server: Ints, micros: Ints, readings: Floats) -> Rates:
     """The growth per second since the server's reading before.
 
     A reading below the one before means a restart from zero in between: what was counted since is the
-    growth that is known. Several readings at one instant count as their mean. A row's rate holds
+    growth that is known. Differing readings at one instant count as their mean. A row's rate holds
     nothing observed after that row.
 
     Args:
@@ -67,7 +67,10 @@ def rates(server: Ints, micros: Ints, readings: Floats) -> Rates:
     size = np.diff(np.append(start, len(order)))
     own, time = own[start], time[start]
     if len(start) < len(order):
-        value = np.add.reduceat(value, start) / size
+        # a reading that is repeated counts once
+        distinct = begins | differs
+        value = np.add.reduceat(np.where(distinct, value, 0), start)
+        value /= np.add.reduceat(distinct, start, dtype=np.int64)
 
     first = np.ones(len(start), np.bool_)
     first[1:] = own[1:] != own[:-1]
