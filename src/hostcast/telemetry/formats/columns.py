@@ -88,7 +88,7 @@ def no_such_column(name: str, present: Sequence[str], wanted: Wanted, file: str)
     """The error to raise for a wanted column that is not there."""
     total = total_of(name)
     lacking = total if name in wanted.totals and any(s in present for s in wanted.sources[name]) else name
-    listed = ", ".join(repr(column) for column in present[:40])
+    listed = ", ".join(name if len(name) <= 82 else f"{name[:80]}..." for name in map(repr, present[:40]))
     return HostcastError(
         f"there is no such column; there are: {listed}",
         file=file,

@@ -29,6 +29,8 @@ def read_parquet(data: bytes, wanted: Wanted, file: str) -> Columns:
 def damaged_parquet(error: Exception, file: str) -> HostcastError:
     """The error to raise for what Arrow can't read."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    # Arrow quotes what it stumbled over
+    shown = "".join(c if c.isprintable() else "?" for c in reason[:300])
     return HostcastError(
-        f"damaged, truncated or no Parquet: {reason}", file=file, remedy="copy or write the file again"
+        f"damaged, truncated or no Parquet: {shown}", file=file, remedy="copy or write the file again"
     )
