@@ -76,7 +76,7 @@ def tree(folder: Path) -> dict[str, str]:
 SERVERS = st.lists(st.tuples(st.integers(0, 40), st.integers(7, 40)), min_size=1, max_size=6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(servers=SERVERS, seed=st.integers(0, 99), rolling=st.booleans(), lags=st.sampled_from([[], [1, 6]]))
 def test_any_fleet_has_the_features_that_it_has_in_memory(
     tmp_path_factory: pytest.TempPathFactory,

@@ -62,7 +62,7 @@ def write_files(folder: Path, frame: pd.DataFrame, kinds: str, count: int) -> No
             part.to_csv(path.with_suffix(".csv"), index=False)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10**6), kinds=st.sampled_from(["p", "c", "pc"]), files=st.integers(1, 6))
 def test_any_rows_give_the_same_table_and_report_as_in_one_go(
     tmp_path_factory: pytest.TempPathFactory, seed: int, kinds: str, files: int
@@ -224,7 +224,7 @@ def test_new_rows_touch_the_last_parts_alone(small: pytest.MonkeyPatch, tmp_path
 FILES = st.lists(st.integers(0, 5), min_size=1, max_size=6, unique=True)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     steps=st.lists(st.tuples(FILES, st.sampled_from([1, 8, 20])), min_size=2, max_size=4),
