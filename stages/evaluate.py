@@ -11,6 +11,7 @@ from hostcast.files import read_json, write_parquet
 from hostcast.forecasting import forecast
 from hostcast.model import load_model
 from hostcast.params import Params
+from hostcast.parts import read_frame
 from hostcast.splitting import read_split
 from hostcast.stage import run_stage
 from hostcast.telemetry.simulation import oracle_quantiles
@@ -35,7 +36,7 @@ def main(params: Params) -> None:
         )
     inputs = EvaluationInputs(
         forecasts=made.table,
-        telemetry=pd.read_parquet(paths.PREPARED),
+        telemetry=read_frame(paths.PREPARED, stage="prepare"),
         cutoffs=cutoffs,
         test_start=split.test_start(),
         importance=made.importance,

@@ -2,19 +2,16 @@
 
 import sys
 
-import pandas as pd
-
 from hostcast import paths
-from hostcast.features import featurize, write_roles
-from hostcast.files import write_parquet
+from hostcast.features import featurize_into, write_roles
 from hostcast.params import Params
 from hostcast.stage import run_stage
+from hostcast.state import state_folder
 
 
 def main(params: Params) -> None:
-    features = featurize(pd.read_parquet(paths.PREPARED), params)
-    write_parquet(paths.FEATURES, features.frame)
-    write_roles(features.schema, paths.ROLES)
+    schema = featurize_into(paths.FEATURES, paths.PREPARED, params, kept=state_folder() / "featurize")
+    write_roles(schema, paths.ROLES)
 
 
 if __name__ == "__main__":

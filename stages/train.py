@@ -7,6 +7,7 @@ from hostcast.features import FeatureTable, read_roles
 from hostcast.files import write_json, write_text
 from hostcast.model import Model, save_model
 from hostcast.params import Params
+from hostcast.parts import INDEX
 from hostcast.splitting import read_split
 from hostcast.stage import run_stage
 from hostcast.state import state_folder
@@ -19,7 +20,8 @@ from hostcast.training import (
     train,
 )
 
-INPUTS = (paths.FEATURES, paths.ROLES, paths.SPLIT, paths.WINDOWS)
+# the index tells the digest of every part
+INPUTS = (paths.FEATURES / INDEX, paths.ROLES, paths.SPLIT, paths.WINDOWS)
 AGAIN = "run `dvc repro` again (training goes on from its last whole epoch)"
 
 

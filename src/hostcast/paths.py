@@ -37,11 +37,11 @@ __all__ = [
 PARAMS = Path("params.yaml")
 
 RAW = Path("data/raw")
-PREPARED = Path("data/prepared/telemetry.parquet")
+PREPARED = Path("data/prepared/telemetry")
 SIMULATION_TRUTH = Path("data/prepared/noise_floor.parquet")
 QUALITY_REPORT = Path("reports/prepare/quality.json")
 
-FEATURES = Path("data/features/features.parquet")
+FEATURES = Path("data/features/table")
 ROLES = Path("data/features/roles.json")
 
 SPLIT = Path("data/split/split.json")

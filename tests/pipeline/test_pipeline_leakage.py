@@ -11,10 +11,11 @@ import pytest
 import torch
 from project import Project
 
+from hostcast.parts import read_frame
 from hostcast.training.checkpoint_io import load_checkpoint, state_of
 
 TARGETS = ["cpu_percent", "memory_percent", "disk_percent", "load_average"]
-FEATURES = ["data/features/features.parquet"]
+FEATURES = ["data/features/table"]
 DAYS, STEP = 6, pd.Timedelta("30min")
 START = pd.Timestamp("2025-01-06", tz="UTC")
 # shares of 0.2 each, of 288 steps from START
@@ -86,7 +87,7 @@ def original(run_on: Callable[[str, pd.DataFrame, str], Project]) -> Project:
 
 
 def features_before(project: Project, instant: pd.Timestamp) -> bytes:
-    features = pd.read_parquet(project.folder / "data/features/features.parquet")
+    features = read_frame(project.folder / "data/features/table", stage="featurize")
     kept = features[features["timestamp"] < instant]
     assert len(kept) > 100
     return kept.to_csv(index=False, float_format="%.9g").encode()
@@ -100,7 +101,7 @@ def test_another_second_half_of_the_test_span_changes_no_earlier_forecast(
     original: Project, run_on: Callable[[str, pd.DataFrame, str], Project]
 ) -> None:
     changed = run_on("changed", changed_from(made_fleet(), MIDDLE_OF_TEST), "evaluate")
-    assert changed.tree("data/features/features.parquet") != original.tree("data/features/features.parquet")
+    assert changed.tree("data/features/table") != original.tree("data/features/table")
     assert features_before(changed, MIDDLE_OF_TEST) == features_before(original, MIDDLE_OF_TEST)
     assert changed.tree("data/split/windows.parquet") == original.tree("data/split/windows.parquet")
     assert spec_of(changed) == spec_of(original)

@@ -65,9 +65,9 @@ def test_a_split_of_another_step_than_the_features_is_refused() -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ((120, 90, 110), "it has 100 rows of server 'web-1', data/features/features.parquet has 90"),
-        ((120, 100), "it has 110 rows of server 'web-2', data/features/features.parquet has 0"),
-        ((120, 100, 110, 50), "it has 0 rows of server 'web-3', data/features/features.parquet has 50"),
+        ((120, 90, 110), "it has 100 rows of server 'web-1', data/features/table has 90"),
+        ((120, 100), "it has 110 rows of server 'web-2', data/features/table has 0"),
+        ((120, 100, 110, 50), "it has 0 rows of server 'web-3', data/features/table has 50"),
     ],
 )
 def test_a_split_of_other_data_is_refused(rows: tuple[int, ...], said: str) -> None:

@@ -2,6 +2,7 @@
 
 from hostcast.features.build import Features, featurize
 from hostcast.features.calendar import calendar_features
+from hostcast.features.parts import featurize_into
 from hostcast.features.roles import Column, Roles, read_roles, write_roles
 from hostcast.features.table import FeatureTable
 
@@ -12,6 +13,7 @@ __all__ = [
     "Roles",
     "calendar_features",
     "featurize",
+    "featurize_into",
     "read_roles",
     "write_roles",
 ]

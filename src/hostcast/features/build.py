@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from hostcast.errors import HostcastError
-from hostcast.features.calendar import calendar_columns, calendar_features
+from hostcast.features.calendar import calendar_columns, calendar_of
 from hostcast.features.interactions import interaction_columns, interaction_features
 from hostcast.features.lags import lag_columns, lag_features
 from hostcast.features.missing import missing_columns, missing_features
 from hostcast.features.roles import Column, Roles
 from hostcast.features.rolling import rolling_columns, rolling_features
+from hostcast.features.rows import Columns, ServerRows
 from hostcast.params import Params
 
-__all__ = ["Features", "featurize"]
+__all__ = ["Features", "as_float32", "featurize", "made_of", "require_reach", "schema_of"]
 
 GROUP, TIME = "server", "timestamp"
 
@@ -59,33 +62,65 @@ def featurize(telemetry: pd.DataFrame, params: Params) -> Features:
             every history, a feature would bear the name of another column, or a value is too large for
             float32.
     """
-    targets, asked = params.base.target_metrics, params.featurize
-    measured = [*targets, *params.prepare.covariates]
-    _require_columns(telemetry, [GROUP, TIME, *measured, *params.prepare.static])
-    columns = _columns(params)
-    _refuse_collisions(columns, telemetry)
-    schema = Roles(GROUP, TIME, params.base.freq, dict(columns))
+    measured = [*params.base.target_metrics, *params.prepare.covariates]
+    if telemetry.empty:
+        raise HostcastError("the prepared telemetry holds no rows", remedy="make it anew: dvc repro prepare")
+    schema = schema_of(params, telemetry.columns)
     telemetry = telemetry.reset_index(drop=True)
     _require_regular(telemetry, params.base.step)
-    _require_reach(telemetry, params)
-
-    made = [
-        calendar_features(telemetry[TIME], asked),
-        lag_features(telemetry, group=GROUP, targets=targets, lags=asked.lags),
-        rolling_features(
-            telemetry,
-            group=GROUP,
-            targets=targets,
-            windows=asked.rolling_windows,
-            statistics=asked.rolling_statistics,
-        ),
-        interaction_features(telemetry, pairs=asked.interactions),
-    ]
-    if asked.missing_indicators:
-        made.append(missing_features(telemetry, targets=targets))
-    numbers = _as_float32(pd.concat([telemetry[measured], *made], axis=1))
+    sizes = telemetry.groupby(GROUP, sort=False).size()
+    require_reach(int(sizes.max()), params)
+    heads = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    instants = pd.DatetimeIndex(telemetry[TIME]).as_unit("us").asi8
+    rows = ServerRows(
+        counts=sizes.tolist(),
+        first=instants[heads].tolist(),
+        step=params.base.step // pd.Timedelta(1, "us"),
+        numbers={name: telemetry[name].to_numpy() for name in measured},
+    )
+    numbers = pd.DataFrame(as_float32(made_of(rows, params)))
     frame = pd.concat([telemetry[[GROUP, TIME, *params.prepare.static]], numbers], axis=1)
     return Features(frame=frame[[GROUP, TIME, *schema.columns]], schema=schema)
+
+
+def schema_of(params: Params, present: Collection[str]) -> Roles:
+    """The role of every column.
+
+    Args:
+        params: see `featurize`.
+        present: columns of the prepared telemetry.
+
+    Raises:
+        HostcastError: a column is missing, or a feature would bear the name of another one.
+    """
+    measured = [*params.base.target_metrics, *params.prepare.covariates]
+    for name in [GROUP, TIME, *measured, *params.prepare.static]:
+        if name not in present:
+            raise HostcastError(
+                "is not in the prepared telemetry",
+                column=name,
+                remedy="make it anew: dvc repro prepare",
+            )
+    columns = _columns(params)
+    _refuse_collisions(columns, present)
+    return Roles(GROUP, TIME, params.base.freq, dict(columns))
+
+
+def made_of(rows: ServerRows, params: Params) -> Columns:
+    """All numbers of the features table: what was measured, and what is made of it."""
+    targets, asked = params.base.target_metrics, params.featurize
+    made = {
+        **{name: rows.numbers[name] for name in [*targets, *params.prepare.covariates]},
+        **calendar_of(rows, asked),
+        **lag_features(rows, targets=targets, lags=asked.lags),
+        **rolling_features(
+            rows, targets=targets, windows=asked.rolling_windows, statistics=asked.rolling_statistics
+        ),
+        **interaction_features(rows, pairs=asked.interactions),
+    }
+    if asked.missing_indicators:
+        made |= missing_features(rows, targets=targets)
+    return made
 
 
 def _columns(params: Params) -> list[tuple[str, Column]]:
@@ -105,22 +140,10 @@ def _columns(params: Params) -> list[tuple[str, Column]]:
     return columns
 
 
-def _require_columns(telemetry: pd.DataFrame, names: list[str]) -> None:
-    if telemetry.empty:
-        raise HostcastError("the prepared telemetry holds no rows", remedy="make it anew: dvc repro prepare")
-    for name in names:
-        if name not in telemetry.columns:
-            raise HostcastError(
-                "is not in the prepared telemetry",
-                column=name,
-                remedy="make it anew: dvc repro prepare",
-            )
-
-
-def _refuse_collisions(columns: list[tuple[str, Column]], telemetry: pd.DataFrame) -> None:
+def _refuse_collisions(columns: list[tuple[str, Column]], present: Collection[str]) -> None:
     times = Counter(name for name, _ in columns)
     for name, column in columns:
-        taken = column.made_by != "telemetry" and name in telemetry.columns
+        taken = column.made_by != "telemetry" and name in present
         if taken or times[name] > 1:
             raise HostcastError(
                 "a feature would bear this name, which is taken already",
@@ -151,8 +174,12 @@ def _require_regular(telemetry: pd.DataFrame, step: pd.Timedelta) -> None:
         )
 
 
-def _require_reach(telemetry: pd.DataFrame, params: Params) -> None:
-    longest = int(telemetry.groupby(GROUP, sort=False).size().max())
+def require_reach(longest: int, params: Params) -> None:
+    """See that lags and windows lead no further than the longest server's rows.
+
+    Raises:
+        HostcastError: one does.
+    """
     # a lag of the whole history leads before its first row
     for key, steps, most in (
         ("lags", params.featurize.lags, longest - 1),
@@ -167,15 +194,21 @@ def _require_reach(telemetry: pd.DataFrame, params: Params) -> None:
             )
 
 
-def _as_float32(numbers: pd.DataFrame) -> pd.DataFrame:
-    with np.errstate(over="ignore"):
-        narrow = numbers.astype("float32")
-    for name in narrow.columns:
-        infinite = np.flatnonzero(np.isinf(narrow[name].to_numpy()))
+def as_float32(columns: Columns) -> dict[str, npt.NDArray[np.float32]]:
+    """Numbers as they are stored.
+
+    Raises:
+        HostcastError: one is too large; the message's row is counted from these columns' first.
+    """
+    narrow = {}
+    for name, values in columns.items():
+        with np.errstate(over="ignore"):
+            narrow[name] = values.astype(np.float32, copy=False)
+        infinite = np.flatnonzero(np.isinf(narrow[name]))
         if len(infinite):
             raise HostcastError(
                 f"{len(infinite)} value(s) are too large for a 32-bit number",
-                column=str(name),
+                column=name,
                 row=int(infinite[0]) + 1,
                 remedy="give the source column in a larger unit, or take it out of featurize.interactions",
             )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from hostcast.features.roles import Column
+from hostcast.features.rows import Columns, ServerRows
 from hostcast.params import FeaturizeParams
 
-__all__ = ["calendar_columns", "calendar_features"]
+__all__ = ["calendar_columns", "calendar_features", "calendar_of"]
 
 _DAY = 24 * 3_600_000_000  # microseconds
 _WEEK = 7 * _DAY
@@ -38,7 +40,29 @@ def calendar_features(
     if index.tz is None:
         raise ValueError("the timestamps name no time zone")
     instants = index.tz_convert("UTC").as_unit("us").asi8
-    columns: dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]] = {}
+    return pd.DataFrame(_at(instants, featurize), index=pd.RangeIndex(len(index)))
+
+
+def calendar_of(rows: ServerRows, featurize: FeaturizeParams) -> Columns:
+    """The same for each step of servers, which share their times."""
+    low = min(rows.first)
+    places = [(first - low) // rows.step for first in rows.first]
+    spans = [(place, place + count) for place, count in zip(places, rows.counts, strict=True)]
+    # far fewer times than rows, unless servers hardly overlap
+    times = max(high for _, high in spans)
+    if times > 2 * rows.rows:
+        instants = np.concatenate(
+            [first + np.arange(n) * rows.step for first, n in zip(rows.first, rows.counts, strict=True)]
+        )
+        return _at(instants, featurize)
+    made = _at(low + np.arange(times, dtype=np.int64) * rows.step, featurize)
+    return {
+        name: np.concatenate([values[begin:end] for begin, end in spans]) for name, values in made.items()
+    }
+
+
+def _at(instants: npt.NDArray[np.int64], featurize: FeaturizeParams) -> Columns:
+    columns: Columns = {}
     for name, wanted, offset, period in (
         ("time_of_day", featurize.time_of_day, 0, _DAY),
         ("day_of_week", featurize.day_of_week, _FIRST_MONDAY, _WEEK),
@@ -48,7 +72,7 @@ def calendar_features(
             angle = 2 * np.pi * (((instants - offset) % period) / period)
             columns[f"{name}_sin"] = np.sin(angle).astype(np.float32)
             columns[f"{name}_cos"] = np.cos(angle).astype(np.float32)
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(index)))
+    return columns
 
 
 def calendar_columns(featurize: FeaturizeParams, *, time: str) -> list[tuple[str, Column]]:

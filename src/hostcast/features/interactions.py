@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from hostcast.features.roles import Column
+from hostcast.features.rows import Columns, ServerRows
 
 __all__ = ["interaction_columns", "interaction_features"]
 
 
-def interaction_features(telemetry: pd.DataFrame, *, pairs: Sequence[Sequence[str]]) -> pd.DataFrame:
+def interaction_features(rows: ServerRows, *, pairs: Sequence[Sequence[str]]) -> Columns:
     """E.g. cpu_percent_x_load_average; NaN where either is missing."""
-    return pd.DataFrame(
-        {
-            f"{left}_x_{right}": telemetry[left].astype("float64") * telemetry[right].astype("float64")
-            for left, right in pairs
-        },
-        index=telemetry.index,
-    )
+    return {
+        f"{left}_x_{right}": rows.numbers[left].astype("float64") * rows.numbers[right].astype("float64")
+        for left, right in pairs
+    }
 
 
 def interaction_columns(*, pairs: Sequence[Sequence[str]]) -> list[tuple[str, Column]]:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
+import numpy as np
 
 from hostcast.features.roles import Column
+from hostcast.features.rows import Columns, ServerRows
 
 __all__ = ["lag_columns", "lag_features"]
 
 
-def lag_features(
-    telemetry: pd.DataFrame, *, group: str, targets: Sequence[str], lags: Sequence[int]
-) -> pd.DataFrame:
+def lag_features(rows: ServerRows, *, targets: Sequence[str], lags: Sequence[int]) -> Columns:
     """Each target's value each lag ago, e.g. cpu_percent_lag_288; NaN before the server's first row.
 
     Args:
-        telemetry: a regular grid per server, rows of a server in time order.
+        rows: of servers.
+        targets: columns.
         lags: steps, at least 1.
     """
-    by_server = telemetry.groupby(group, sort=False)
     columns = {}
     for lag in lags:
-        shifted = by_server[list(targets)].shift(lag)
         for target in targets:
-            columns[f"{target}_lag_{lag}"] = shifted[target]
-    return pd.DataFrame(columns, index=telemetry.index)
+            values = rows.numbers[target]
+            shifted = np.full_like(values, np.nan)
+            for own in rows.slices():
+                shifted[own][lag:] = values[own][:-lag]
+            columns[f"{target}_lag_{lag}"] = shifted
+    return columns
 
 
 def lag_columns(*, targets: Sequence[str], lags: Sequence[int], horizon: int) -> list[tuple[str, Column]]:

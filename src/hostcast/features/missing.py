@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
+import numpy as np
 
 from hostcast.features.roles import Column
+from hostcast.features.rows import Columns, ServerRows
 
 __all__ = ["MISSING_SHARE", "missing_columns", "missing_features"]
 
 MISSING_SHARE = "missing_share"
 
 
-def missing_features(telemetry: pd.DataFrame, *, targets: Sequence[str]) -> pd.DataFrame:
+def missing_features(rows: ServerRows, *, targets: Sequence[str]) -> Columns:
     """Share of the targets that are missing at each step, 0 to 1."""
-    return telemetry[list(targets)].isna().mean(axis=1).to_frame(MISSING_SHARE)
+    count = np.zeros(rows.rows, np.float64)
+    for target in targets:
+        count += np.isnan(rows.numbers[target])
+    return {MISSING_SHARE: count / len(targets)}
 
 
 def missing_columns(*, targets: Sequence[str]) -> list[tuple[str, Column]]:

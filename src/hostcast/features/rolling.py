@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from hostcast.features.roles import Column
+from hostcast.features.rows import Columns, ServerRows
 
 __all__ = ["rolling_columns", "rolling_features"]
 
 
 def rolling_features(
-    telemetry: pd.DataFrame,
-    *,
-    group: str,
-    targets: Sequence[str],
-    windows: Sequence[int],
-    statistics: Sequence[str],
-) -> pd.DataFrame:
+    rows: ServerRows, *, targets: Sequence[str], windows: Sequence[int], statistics: Sequence[str]
+) -> Columns:
     """E.g. cpu_percent_mean_12: over the step itself and the eleven before it, of what was observed.
 
     A window without an observed value gives NaN; the standard deviation is that of the window's values
     themselves (not of a population they were drawn from), 0 for a single one.
 
     Args:
-        telemetry: a regular grid per server, rows of a server in time order.
+        rows: of servers.
+        targets: columns.
         windows: lengths in steps.
         statistics: any of mean, std, min, max.
     """
-    # one server at a time: pandas' running sums would carry rounding from one server into the next
-    parts = [
-        _of_one_server(part[list(targets)].astype("float64"), windows, statistics)
-        for _, part in telemetry.groupby(group, sort=False)
-    ]
-    return pd.concat(parts).reindex(telemetry.index)
+    columns: Columns = {}
+    for window in windows:
+        for statistic in statistics:
+            for target in targets:
+                made = np.empty(rows.rows, np.float64)
+                # one server at a time: pandas' running sums would carry rounding from one into the next
+                for own in rows.slices():
+                    made[own] = _trailing(rows.numbers[target][own], window, statistic)
+                columns[f"{target}_{statistic}_{window}"] = made
+    return columns
 
 
 def rolling_columns(
@@ -52,12 +56,8 @@ def rolling_columns(
     ]
 
 
-def _of_one_server(values: pd.DataFrame, windows: Sequence[int], statistics: Sequence[str]) -> pd.DataFrame:
-    parts = []
-    for window in windows:
-        trailing = values.rolling(window, min_periods=1)
-        for statistic in statistics:
-            # over n, not n - 1: a single value has no spread rather than an unknown one
-            made = trailing.std(ddof=0) if statistic == "std" else getattr(trailing, statistic)()
-            parts.append(made.add_suffix(f"_{statistic}_{window}"))
-    return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=values.index)
+def _trailing(values: npt.NDArray[Any], window: int, statistic: str) -> npt.NDArray[np.float64]:
+    trailing = pd.Series(values.astype("float64")).rolling(window, min_periods=1)
+    # over n, not n - 1: a single value has no spread rather than an unknown one
+    made = trailing.std(ddof=0) if statistic == "std" else getattr(trailing, statistic)()
+    return np.asarray(made, np.float64)

@@ -4,6 +4,8 @@
  * Query i sees the keys of the history that are real, and those of the horizon before its own. */
 #include "lanes.h"
 
+#define LOG2_E 1.44269504088896341f
+
 typedef struct {
     float *q, *scores, *mean, *out, *values_t, *down, *dscores, *dq, *keys_t, *q_t, *down_t, *dkeys, *dvalues;
     Arena arena;

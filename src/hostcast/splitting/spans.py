@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from hostcast.errors import HostcastError
 from hostcast.params import SplitParams, shown_instant
 
-__all__ = ["Span", "spans_of"]
+__all__ = ["Span", "spans_between", "spans_of"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,23 @@ def spans_of(grid: pd.DataFrame, split: SplitParams, step: pd.Timedelta) -> list
         HostcastError: a date lies outside the data, or leaves nothing on one side.
     """
     ends = grid.groupby("server", sort=True)["timestamp"].agg(["min", "size"])
-    first, rows = ends["min"], ends["size"]
-    start = first.min()
-    stop = (first + rows * step).max()
+    return spans_between(
+        [str(server) for server in ends.index], list(ends["min"]), list(ends["size"]), split, step
+    )
+
+
+def spans_between(
+    servers: Sequence[str],
+    firsts: Sequence[pd.Timestamp],
+    rows_of: Sequence[int],
+    split: SplitParams,
+    step: pd.Timedelta,
+) -> list[Span]:
+    """The same, of each server's first time and number of rows; see `spans_of`."""
+    first = dict(zip(servers, firsts, strict=True))
+    rows = dict(zip(servers, rows_of, strict=True))
+    start = min(firsts)
+    stop = max(begin + count * step for begin, count in zip(firsts, rows_of, strict=True))
     test = split.test_split
     validation = split.validation_split
     for name, value in (("test_split", test), ("validation_split", validation)):
@@ -73,10 +88,10 @@ def spans_of(grid: pd.DataFrame, split: SplitParams, step: pd.Timedelta) -> list
         return int(min(max(position, 0), int(rows[server])))
 
     spans = []
-    for server in ends.index:
+    for server in servers:
         validation_end = boundary(server, test, None)
         train_end = min(boundary(server, validation, test), validation_end)
-        spans.append(Span(str(server), first[server], int(rows[server]), train_end, validation_end))
+        spans.append(Span(server, first[server], int(rows[server]), train_end, validation_end))
     return spans
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +15,19 @@ import pyarrow.parquet as pq
 from hostcast.errors import HostcastError
 from hostcast.files import read_json, write_json, write_parquet
 from hostcast.params import SplitParams
+from hostcast.splitting.cutoffs import Cutoffs
 from hostcast.splitting.spans import Span, spans_of
 
-__all__ = ["Part", "Split", "make_split", "read_split", "write_split"]
+__all__ = [
+    "Part",
+    "ServerWindows",
+    "Split",
+    "make_split",
+    "put_together",
+    "read_split",
+    "windows_of",
+    "write_split",
+]
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -48,22 +59,21 @@ class Split:
             part: train, validation or test.
             stride: take every stride-th cutoff, counted from each server's first.
         """
+        return self.cutoff_runs(part, stride=stride).frame()
+
+    def cutoff_runs(self, part: Part, *, stride: int = 1) -> Cutoffs:
+        """The same, without a row for each."""
         runs = self.runs[self.runs["part"] == part]
-        if runs.empty:
-            return pd.DataFrame({"server": [], "position": [], "cutoff": []})
-        every = runs["step"].to_numpy() * stride
-        counts = (runs["last"].to_numpy() - runs["first"].to_numpy()) // every + 1
-        run = np.repeat(np.arange(len(runs)), counts)
-        behind = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
-        position = runs["first"].to_numpy()[run] + behind * every[run]
-        first_at = {span.server: span.first for span in self.spans}
-        first = pd.DatetimeIndex([first_at[server] for server in runs["server"]])
-        return pd.DataFrame(
-            {
-                "server": runs["server"].array.take(run),
-                "position": position,
-                "cutoff": first.take(run) + position * self.step.to_timedelta64(),
-            }
+        every = runs["step"].to_numpy("int64") * stride
+        first = runs["first"].to_numpy("int64")
+        starts = {span.server: span.first for span in self.spans}
+        return Cutoffs(
+            servers=runs["server"].to_numpy(object),
+            first=first,
+            every=every,
+            counts=(runs["last"].to_numpy("int64") - first) // every + 1,
+            starts=pd.DatetimeIndex([starts[server] for server in runs["server"]]),
+            step=self.step,
         )
 
     def test_start(self) -> dict[str, pd.Timestamp]:
@@ -89,32 +99,68 @@ def make_split(frame: pd.DataFrame, targets: list[str], split: SplitParams, step
     spans = spans_of(frame[["server", "timestamp"]], split, step)
     # counts, not shares: a sum of thirds would miss a limit by its rounding
     missing = frame[targets].isna().to_numpy().sum(axis=1)
-    offset = 0
+    bounds = np.concatenate([[0], np.cumsum([span.rows for span in spans])])
+    each = [
+        windows_of(span, missing[low:high], len(targets), split)
+        for span, low, high in zip(spans, bounds[:-1], bounds[1:], strict=True)
+    ]
+    return put_together(spans, each, split, step)
+
+
+@dataclass(frozen=True)
+class ServerWindows:
+    """One server's windows.
+
+    Attributes:
+        runs: rows of the window index.
+        counts: for split.json.
+    """
+
+    runs: list[dict[str, Any]]
+    counts: dict[str, int]
+
+
+def windows_of(span: Span, missing: npt.NDArray[np.int64], targets: int, split: SplitParams) -> ServerWindows:
+    """List a server's windows.
+
+    Args:
+        span: its boundaries.
+        missing: how many targets are missing at each of its rows.
+        targets: number of targets.
+        split: the params of the stage.
+    """
     runs: list[dict[str, Any]] = []
-    servers: dict[str, Any] = {}
-    for span in spans:
-        here = missing[offset : offset + span.rows]
-        offset += span.rows
-        counts: dict[str, int] = {}
-        for part in PARTS:
-            possible = _possible(span, part, split)
-            # every test cutoff is forecast; what is missing there is not scored
-            usable = possible if part == "test" else _observed(possible, here, len(targets), split)
-            counts[f"{part}_windows"] = len(usable)
-            if part != "test":
-                counts[f"{part}_windows_dropped_missing"] = len(possible) - len(usable)
-            stride = split.validation_stride if part == "validation" else 1
-            runs += [
-                {"part": part, "server": span.server, "first": a, "last": b, "step": stride}
-                for a, b in _runs(usable, stride)
-            ]
-        servers[span.server] = {
+    counts: dict[str, int] = {}
+    whole = not missing.any()
+    for part in PARTS:
+        possible = _possible(span, part, split)
+        # every test cutoff is forecast; what is missing there is not scored
+        usable = possible if part == "test" or whole else _observed(possible, missing, targets, split)
+        counts[f"{part}_windows"] = len(usable)
+        if part != "test":
+            counts[f"{part}_windows_dropped_missing"] = len(possible) - len(usable)
+        stride = split.validation_stride if part == "validation" else 1
+        runs += [
+            {"part": part, "server": span.server, "first": a, "last": b, "step": stride}
+            for a, b in _runs(usable, stride)
+        ]
+    return ServerWindows(runs, counts)
+
+
+def put_together(
+    spans: list[Span], each: Sequence[ServerWindows], split: SplitParams, step: pd.Timedelta
+) -> Split:
+    """The split of all servers; see `make_split`."""
+    servers = {
+        span.server: {
             **asdict(span),
             "first": span.first.isoformat(),
             "train_end_at": (span.first + span.train_end * step).isoformat(),
             "validation_end_at": (span.first + span.validation_end * step).isoformat(),
-            **counts,
+            **own.counts,
         }
+        for span, own in zip(spans, each, strict=True)
+    }
     totals = {part: sum(entry[f"{part}_windows"] for entry in servers.values()) for part in PARTS}
     for part, total in totals.items():
         if total == 0:
@@ -133,7 +179,9 @@ def make_split(frame: pd.DataFrame, targets: list[str], split: SplitParams, step
         ],
         "servers": servers,
     }
-    index = pd.DataFrame(runs).astype({"first": "int64", "last": "int64", "step": "int64"})
+    index = pd.DataFrame([run for own in each for run in own.runs]).astype(
+        {"first": "int64", "last": "int64", "step": "int64"}
+    )
     return Split(spans, index, split.horizon, step, report)
 
 

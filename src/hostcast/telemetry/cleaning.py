@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hostcast.telemetry.observations import Observations
+from hostcast.telemetry.suspicion import Suspects
 
 __all__ = ["LARGEST", "Cleaned", "clean"]
 
@@ -28,9 +28,10 @@ class Cleaned:
         server: server code, (observations,).
         step: microseconds since 1970, divided by the step's length and rounded down, (observations,).
         values: float32, NaN = missing, finite else, (observations, metrics).
-        infinite, out_of_range: for each metric, values taken as missing; the first counts those beyond
-            `LARGEST` too.
-        out_of_order: rows that came after a later row of their server.
+        infinite, out_of_range, below_range: for each metric, values taken as missing; the first counts
+            those beyond `LARGEST` too, the last is the part of the second that was too low.
+        off_step: rows kept whose time is not the start of a step.
+        suspects: columns that look like something else than they are taken for.
         merged: rows merged into another one, by reason.
         dropped: rows left out, by reason.
     """
@@ -40,32 +41,52 @@ class Cleaned:
     values: Floats
     infinite: Mapping[str, int]
     out_of_range: Mapping[str, int]
-    out_of_order: int
+    below_range: Mapping[str, int]
+    off_step: int
+    suspects: Suspects
     merged: Counter[str]
     dropped: Counter[str]
 
 
 def clean(
-    rows: Observations,
+    server: Ints,
+    micros: Ints,
+    given: Floats,
     metrics: Sequence[str],
     ranges: Mapping[str, Sequence[float | None]],
     step_micros: int,
+    *,
+    counters: Sequence[str] = (),
+    cutoff: Ints | None = None,
 ) -> Cleaned:
     """Mask implausible values, merge duplicates and average what falls into one step.
 
     Step t covers [t, t + length): the value at t holds nothing observed once t's step has ended, and
     becomes known when it ends. A mean of several rows is taken over their valid values, in float64.
     The outcome does not depend on the order of the rows.
-    """
-    values = rows.values.copy()
-    infinite, outside = _masked(values, metrics, ranges)
-    out_of_order = _out_of_order(rows.server, rows.micros)
 
-    valid = ~np.isnan(values).all(axis=1)
-    server, micros, values = rows.server[valid], rows.micros[valid], values[valid]
-    order = np.lexsort((micros, server))
-    server, micros, values = server[order], micros[order], values[order]
+    Args:
+        server, micros, given: rows of some servers: codes, times and values, with counters turned into
+            rates.
+        counters: metrics that are known to come from counters.
+        cutoff: for each server code the time from which its clock is not believed.
+    """
+    if _rising(server, micros):
+        values = given.copy()
+    else:
+        order = np.lexsort((micros, server))
+        server, micros, values = server[order], micros[order], given[order]
+    doubtful = Suspects.among(server, values, metrics, ranges, counters)
+    infinite, outside, below = _masked(values, metrics, ranges)
+
+    valid = _some_valid(values)
+    believed = np.ones(len(server), np.bool_) if cutoff is None else micros < cutoff[server]
+    dropped = Counter(clock_skew=int((~believed).sum()), without_valid_value=int((believed & ~valid).sum()))
+    valid &= believed
+    if not valid.all():
+        server, micros, values = server[valid], micros[valid], values[valid]
     step = np.floor_divide(micros, step_micros)
+    off_step = int((step * step_micros != micros).sum())
 
     repeated = _same(server, step)
     merged: Counter[str] = Counter()
@@ -78,38 +99,65 @@ def clean(
         values=values,
         infinite=infinite,
         out_of_range=outside,
-        out_of_order=out_of_order,
+        below_range=below,
+        off_step=off_step,
+        suspects=doubtful,
         merged=merged,
-        dropped=Counter(without_valid_value=int((~valid).sum())),
+        dropped=dropped,
     )
 
 
 def _masked(
     values: Floats, metrics: Sequence[str], ranges: Mapping[str, Sequence[float | None]]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Set implausible values to NaN in place; how many there were, by metric."""
-    infinite, outside = {}, {}
+) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Set implausible values to NaN in place; how many there were by metric, and how many too low."""
+    infinite, outside, below = {}, {}, {}
     for position, name in enumerate(metrics):
         column = values[:, position]
+        low, high = ranges.get(name, (None, None))
+        if _within(column, low, high):
+            infinite[name] = outside[name] = below[name] = 0
+            continue
         endless = np.abs(column) > np.float32(LARGEST)  # NaN is not
         column[endless] = np.nan
         infinite[name] = int(endless.sum())
-        low, high = ranges.get(name, (None, None))
         beyond = np.zeros(len(column), np.bool_)
         # the bounds in float32 too: 0.1 must lie within [0.1, 1]
         if low is not None:
             beyond |= column < np.float32(low)
+        below[name] = int(beyond.sum())
         if high is not None:
             beyond |= column > np.float32(high)
         column[beyond] = np.nan
         outside[name] = int(beyond.sum())
-    return infinite, outside
+    return infinite, outside, below
 
 
-def _out_of_order(server: Ints, micros: Ints) -> int:
-    order = np.argsort(server, kind="stable")
-    own, time = server[order], micros[order]
-    return int(((own[1:] == own[:-1]) & (time[1:] < time[:-1])).sum())
+def _within(column: Floats, low: float | None, high: float | None) -> bool:
+    """Whether all values are plausible, as those of most columns are."""
+    if not len(column):
+        return True
+    least, most = np.fmin.reduce(column), np.fmax.reduce(column)
+    bounded = not (least < -np.float32(LARGEST) or most > np.float32(LARGEST))
+    return (
+        bounded
+        and (low is None or not least < np.float32(low))
+        and (high is None or not most > np.float32(high))
+    )
+
+
+def _some_valid(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows hold a value; column by column, as rows are short."""
+    valid = np.zeros(len(values), np.bool_)
+    for position in range(values.shape[1]):
+        valid |= values[:, position] == values[:, position]
+    return valid
+
+
+def _rising(server: Ints, micros: Ints) -> bool:
+    further = server[1:] > server[:-1]
+    further |= (server[1:] == server[:-1]) & (micros[1:] >= micros[:-1])
+    return bool(further.all())
 
 
 def _same(*keys: Ints) -> npt.NDArray[np.bool_]:

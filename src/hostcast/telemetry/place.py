@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy.typing as npt
 
 from hostcast.errors import HostcastError
 
-__all__ = ["Place", "first_row", "shown"]
+__all__ = ["Place", "counted_from", "first_row", "shown"]
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,16 @@ def shown(value: object, limit: int = 80) -> str:
     """A value from the data, fit for one line of a message."""
     text = ascii(value)
     return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+@contextmanager
+def counted_from(rows: int) -> Iterator[None]:
+    """Within the block, errors count rows from `rows` rows into the file."""
+    try:
+        yield
+    except HostcastError as error:
+        if error.row is None or not rows:
+            raise
+        raise HostcastError(
+            error.problem, remedy=error.remedy, file=error.file, column=error.column, row=error.row + rows
+        ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,10 +11,25 @@ import numpy.typing as npt
 import pandas as pd
 
 from hostcast.errors import HostcastError
-from hostcast.telemetry.cleaning import LARGEST, Cleaned
+from hostcast.telemetry.cleaning import LARGEST
 from hostcast.telemetry.place import shown
+from hostcast.telemetry.wanted import TIMESTAMP
 
-__all__ = ["LeftOut", "Selection", "check_spacing", "check_targets", "select_servers"]
+__all__ = [
+    "Discarded",
+    "LeftOut",
+    "Selection",
+    "check_spacing",
+    "check_targets",
+    "fit",
+    "select_servers",
+    "stray_time",
+    "typical",
+]
+
+# A stray timestamp (a clock at 1970, a mistyped year) would stretch a server's grid over decades.
+_LONG_STEPS = 100_000
+_THIN_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -28,80 +43,118 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Selection:
-    """Codes of the servers kept, in order, and the servers left out."""
+    """Names of the servers kept, sorted, and the servers left out."""
 
-    kept: list[int]
+    kept: list[str]
     left_out: list[LeftOut]
 
 
-def check_spacing(cleaned: Cleaned, step: pd.Timedelta) -> dict[int, int]:
-    """Servers whose observations typically lie several steps apart: server code -> steps.
+@dataclass(frozen=True)
+class Discarded:
+    """How many values of each metric were taken as missing."""
+
+    out_of_range: Mapping[str, int]
+    infinite: Mapping[str, int]
+
+    def of(self, metrics: Sequence[str]) -> str:
+        """That of some metrics, to end a sentence with; nothing if all values stand as read."""
+        parts = [
+            f"{self.out_of_range[name]} values were outside prepare.ranges.{name}"
+            for name in metrics
+            if self.out_of_range[name]
+        ]
+        infinite = sum(self.infinite[name] for name in metrics)
+        if infinite:
+            parts.append(f"{infinite} values were infinite or too large (beyond {LARGEST:g})")
+        return f"; {', '.join(parts)}; they count as missing" if parts else ""
+
+
+def typical(apart: Mapping[int, int]) -> int:
+    """The median of distances, of which `apart` says how often each occurs; 0 if there are none."""
+    if not apart:
+        return 0
+    lengths = np.array(sorted(apart), np.int64)
+    behind = np.cumsum([apart[length] for length in lengths.tolist()])
+    count = int(behind[-1])
+    middle = lengths[np.searchsorted(behind, [(count - 1) // 2, count // 2], side="right")]
+    return int(middle.mean())
+
+
+def check_spacing(apart: Mapping[int, int], step: pd.Timedelta) -> None:
+    """See that steps are not far shorter than the distance of observations.
+
+    Args:
+        apart: how often each distance between one observation and the next occurs, in steps.
+        step: length of one step.
 
     Raises:
-        HostcastError: that holds for the data as a whole, so that most steps would be missing.
+        HostcastError: most steps would be missing.
     """
-    own = cleaned.server[1:] == cleaned.server[:-1]
-    apart = np.diff(cleaned.step)[own]
-    if not len(apart):
-        return {}
-    typical = int(np.median(apart))
-    if typical > 1:
-        spacing = _as_freq(typical * step)
+    if typical(apart) > 1:
+        spacing = _as_freq(typical(apart) * step)
         raise HostcastError(
             f"rows lie {spacing} apart, but base.freq is {_as_freq(step)}: most steps would be missing",
             column="timestamp",
             remedy=f"set base.freq: {spacing}",
         )
-    by_server = pd.Series(apart).groupby(cleaned.server[1:][own]).median()
-    return {int(str(code)): int(steps) for code, steps in by_server.items() if steps > 1}
+
+
+def fit(observed: int, filled: int, min_rows: int) -> bool:
+    """Whether there is enough of a server to learn from."""
+    return filled > 0 and observed >= min_rows
 
 
 def select_servers(
-    cleaned: Cleaned,
     names: Sequence[str],
-    targets: int,
+    observed: Sequence[int],
+    filled: Sequence[int],
+    discarded: Discarded,
+    targets: Sequence[str],
     *,
     min_rows: int,
     on_empty_server: Literal["fail", "drop"],
+    unwanted: Mapping[str, str],
     file: str | None = None,
 ) -> Selection:
     """Leave out servers with too little to learn from.
 
     Args:
-        names: server names by code.
-        targets: how many of the leading metrics are targets.
+        names: of all servers, sorted.
+        observed: each one's observed steps.
+        filled: of these, steps with a valid value in any target.
+        discarded: what was taken as missing, which may be why there are none.
+        targets: their names.
         min_rows: fewest observed steps of a server.
         on_empty_server: what to do about a server without a valid value in any target.
+        unwanted: servers that no row is left of because of its time, and why.
         file: where they come from.
 
     Raises:
         HostcastError: a server is empty and `on_empty_server` is fail, all are, or no server is left.
     """
-    observed = np.bincount(cleaned.server, minlength=len(names))
-    usable = ~np.isnan(cleaned.values[:, :targets]).all(axis=1)
-    filled = np.bincount(cleaned.server[usable], minlength=len(names))
-    if not filled.any():
+    if not any(filled):
         raise HostcastError(
-            "no target has a usable value on any server"
-            + _discarded(cleaned, list(cleaned.infinite)[:targets]),
+            "no target has a usable value on any server" + discarded.of(targets),
             file=file,
-            remedy="check prepare.columns and prepare.ranges against what the source holds",
+            remedy="check prepare.columns, prepare.ranges and prepare.units against what the source holds",
         )
     kept, left_out = [], []
-    for code, name in enumerate(names):
-        if filled[code] == 0:
+    for name, steps, usable in zip(names, observed, filled, strict=True):
+        if steps == 0 and name in unwanted:
+            left_out.append(LeftOut(name, unwanted[name], 0))
+        elif usable == 0:
             if on_empty_server == "fail":
                 raise HostcastError(
                     f"server {shown(name)} has not one usable value in any target",
                     file=file,
                     remedy="repair or remove its rows, or set prepare.on_empty_server: drop",
                 )
-            left_out.append(LeftOut(name, "no usable value in any target", int(observed[code])))
-        elif observed[code] < min_rows:
+            left_out.append(LeftOut(name, "no usable value in any target", steps))
+        elif not fit(steps, usable, min_rows):
             reason = f"fewer observed steps than prepare.min_rows ({min_rows})"
-            left_out.append(LeftOut(name, reason, int(observed[code])))
+            left_out.append(LeftOut(name, reason, steps))
         else:
-            kept.append(code)
+            kept.append(name)
     if not kept:
         most = max(left_out, key=lambda server: server.observed)
         raise HostcastError(
@@ -113,59 +166,60 @@ def select_servers(
     return Selection(kept, left_out)
 
 
+def stray_time(server: str, first: int, last: int, observed: int, step_micros: int) -> HostcastError | None:
+    """The error to raise if a server's few observations lie so far apart that a timestamp must be wrong."""
+    length = last - first + 1
+    if length < _LONG_STEPS or observed >= _THIN_SHARE * length:
+        return None
+    begin, end = (str(np.datetime64(int(at) * step_micros, "us")) for at in (first, last))
+    return HostcastError(
+        f"server {shown(server)} has {observed} observed steps "
+        f"spread over {length}, from {begin} to {end} UTC",
+        column=TIMESTAMP,
+        remedy="correct or remove rows with a stray timestamp; the first and the last are the suspects",
+    )
+
+
 def check_targets(
-    values: npt.NDArray[np.float32],
+    low: npt.NDArray[np.float32],
+    high: npt.NDArray[np.float32],
     targets: Sequence[str],
     sources: Sequence[str],
     file: str | None,
-    cleaned: Cleaned,
+    discarded: Discarded,
 ) -> None:
     """Refuse a target that holds nothing to learn in the whole fleet.
 
     Args:
-        values: of all kept servers, (rows, at least the targets).
-        sources: what the source calls the targets.
+        low, high: the smallest and largest value of each target on all kept servers; infinite the other
+            way round where there is none.
+        targets: their names.
+        sources: what the source calls them.
         file: where they come from.
-        cleaned: of this, how many values were discarded, which may be why.
+        discarded: what was taken as missing, which may be why.
 
     Raises:
         HostcastError: a target has no valid value, or but one value, everywhere.
     """
-    for position, (name, source) in enumerate(zip(targets, sources, strict=True)):
-        column = values[:, position]
-        column = column[~np.isnan(column)]
-        if not len(column):
+    for place, (name, source) in enumerate(zip(targets, sources, strict=True)):
+        if low[place] > high[place]:
             raise HostcastError(
-                "the target has no valid value on any server" + _discarded(cleaned, [name]),
+                "the target has no valid value on any server" + discarded.of([name]),
                 file=file,
                 column=source,
-                remedy=f"check prepare.ranges.{name} and the mapping in prepare.columns, "
+                remedy=f"check prepare.ranges.{name}, prepare.units and the mapping in prepare.columns, "
                 "or take the target out of base.target_metrics",
             )
-        if column.min() == column.max():
-            discarded = _discarded(cleaned, [name])
-            alone = "the only valid value of the target is" if discarded else "the target is"
-            check = f"check prepare.ranges.{name} and the source's unit and sign, " if discarded else ""
+        if low[place] == high[place]:
+            why = discarded.of([name])
+            alone = "the only valid value of the target is" if why else "the target is"
+            check = f"check prepare.ranges.{name} and the source's unit and sign, " if why else ""
             raise HostcastError(
-                f"{alone} {column[0]:g} on every server at every time: there is nothing to forecast"
-                f"{discarded}",
+                f"{alone} {low[place]:g} on every server at every time: there is nothing to forecast{why}",
                 file=file,
                 column=source,
                 remedy=f"{check}take {name} out of base.target_metrics, or provide data in which it varies",
             )
-
-
-def _discarded(cleaned: Cleaned, names: Sequence[str]) -> str:
-    """What was taken as missing, to end a sentence with; nothing if all values stand as read."""
-    parts = [
-        f"{cleaned.out_of_range[name]} values were outside prepare.ranges.{name}"
-        for name in names
-        if cleaned.out_of_range[name]
-    ]
-    infinite = sum(cleaned.infinite[name] for name in names)
-    if infinite:
-        parts.append(f"{infinite} values were infinite or too large (beyond {LARGEST:g})")
-    return f"; {', '.join(parts)}; they count as missing" if parts else ""
 
 
 def _as_freq(length: pd.Timedelta) -> str:

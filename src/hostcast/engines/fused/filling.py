@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hostcast.features import FeatureTable
+from hostcast.parts import each_in_order
 from hostcast.windows import InputSpec
 
 __all__ = ["SeriesColumns"]
@@ -38,37 +39,54 @@ class SeriesColumns:
             matrix: (rows, columns): known and observed inputs scaled, targets in their units.
             seen: (rows, targets): 1 where a target was really observed.
         """
-        last: dict[str, Any] = {}
-        for first, block in features.blocks(self.names):
-            behind = first + len(block[self.names[0]])
-            heads = features.bounds[(features.bounds >= first) & (features.bounds < behind)] - first
-            for place, name in enumerate(self._spec.targets):
-                seen[first:behind, place] = ~np.isnan(block[name])
-            for place, (name, values) in enumerate(self._filled(block, heads, last).items()):
-                matrix[first:behind, place] = self._scaled(name, values)
-            if not np.isfinite(matrix[first:behind]).all():
-                raise AssertionError("a value is missing")
+        last = np.zeros((len(features.servers), len(self.names)), np.float64)
+
+        def write(share: int) -> None:
+            for first, block in features.blocks(self.names, share=share):
+                self._write(block, features.bounds, first, last, matrix, seen)
+
+        # each share has servers, and so rows, of its own
+        for _ in each_in_order(write, range(features.shares)):
+            pass
+
+    def _write(
+        self,
+        block: Mapping[str, npt.NDArray[Any]],
+        bounds: npt.NDArray[np.int64],
+        first: int,
+        last: npt.NDArray[np.float64],
+        matrix: npt.NDArray[np.float32],
+        seen: npt.NDArray[np.uint8],
+    ) -> None:
+        behind = first + len(block[self.names[0]])
+        begin = int(np.searchsorted(bounds, first, side="right")) - 1
+        end = int(np.searchsorted(bounds, behind, side="left"))
+        # servers that begin here, and the row that each begins with
+        heads = bounds[begin:end][bounds[begin:end] >= first] - first
+        for place, name in enumerate(self._spec.targets):
+            seen[first:behind, place] = ~np.isnan(block[name])
+        for place, name in enumerate(self.names):
+            values = self._filled(name, block[name], heads, last[begin, place])
+            last[end - 1, place] = values[-1]
+            matrix[first:behind, place] = self._scaled(name, values)
+        if not np.isfinite(matrix[first:behind]).all():
+            raise AssertionError("a value is missing")
 
     def _filled(
-        self, block: Mapping[str, npt.NDArray[Any]], heads: npt.NDArray[np.int64], last: dict[str, Any]
-    ) -> dict[str, npt.NDArray[Any]]:
-        """Each value that is missing takes the last one of its server; `last` goes on to the next block."""
-        filled = {}
-        for name in self.names:
-            values = block[name]
-            missing = np.isnan(values)
-            if missing.any():
-                values = values.copy()
-                if missing[0] and name in last:
-                    values[0] = last[name]
-                begin = heads[missing[heads]]
-                values[begin] = self._spec.fill[name]
-                missing[begin] = missing[0] = False
-                place = np.where(missing, 0, np.arange(len(values)))
-                values = values[np.maximum.accumulate(place)]
-            last[name] = values[-1]
-            filled[name] = values
-        return filled
+        self, name: str, values: npt.NDArray[Any], heads: npt.NDArray[np.int64], last: np.float64
+    ) -> npt.NDArray[Any]:
+        """Each value that is missing takes the last one of its server; `last` is that of an earlier block."""
+        missing = np.isnan(values)
+        if not missing.any():
+            return values
+        values = values.copy()
+        if missing[0]:
+            values[0] = last
+        begin = heads[missing[heads]]
+        values[begin] = self._spec.fill[name]
+        missing[begin] = missing[0] = False
+        place = np.where(missing, 0, np.arange(len(values)))
+        return values[np.maximum.accumulate(place)]
 
     def _scaled(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         scale = self._spec.scales.get(name)
