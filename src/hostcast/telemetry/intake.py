@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from hostcast.parts import each_in_order
 from hostcast.telemetry.discovery import label_of
@@ -20,6 +21,8 @@ __all__ = ["SMALL_BYTES", "Intake", "Reading", "take_in"]
 # inputs that are smaller share a task, and their rows a run
 SMALL_BYTES = 16 << 20
 RUN_ROWS = 1 << 20
+# rows put aside up to this size stay in memory
+MEMORY_BYTES = 768 << 20
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,20 @@ class Intake:
     runs: list[Run] = field(default_factory=list)
 
 
+class _Room:
+    """How much memory rows put aside take; where they lie makes no difference to anything else."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._lock = Lock()
+
+    def taken(self, more: int) -> int:
+        """Bytes, with `more` of them."""
+        with self._lock:
+            self._bytes += more
+            return self._bytes
+
+
 @dataclass(frozen=True)
 class _Task:
     number: int
@@ -79,8 +96,10 @@ def take_in(
     intake = Intake()
     parts: dict[int, list[Survey]] = {number: [] for number in inputs}
 
+    room = _Room()
+
     def work(task: _Task) -> tuple[list[tuple[int, Survey]], list[Run]]:
-        return _read(task, reading, only)
+        return _read(task, reading, only, room)
 
     for surveys, runs in each_in_order(work, _tasks(inputs)):
         for number, survey in surveys:
@@ -106,7 +125,7 @@ def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
 
 
 def _read(
-    task: _Task, reading: Reading, only: Mapping[str, Set[int]] | None
+    task: _Task, reading: Reading, only: Mapping[str, Set[int]] | None, room: _Room
 ) -> tuple[list[tuple[int, Survey]], list[Run]]:
     surveys: list[tuple[int, Survey]] = []
     runs: list[Run] = []
@@ -114,7 +133,9 @@ def _read(
 
     def write() -> None:
         rows = held[0][1] if len(held) == 1 else _sorted([rows for rows, _ in held], reading)
-        path = reading.folder / f"run-{task.number:06d}-{len(runs):04d}"
+        path = None
+        if room.taken(rows.micros.nbytes + rows.values.nbytes) > MEMORY_BYTES:
+            path = reading.folder / f"run-{task.number:06d}-{len(runs):04d}"
         run = Run.write(rows if only is None else rows.only(only), path)
         if run is not None:
             runs.append(run)
