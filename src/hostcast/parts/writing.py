@@ -47,7 +47,9 @@ def part_table(
         TIMESTAMP: pa.array(np.concatenate(micros)).cast(pa.timestamp("us", "UTC")),
     }
     for name in order:
-        columns[name] = _coded(owner, texts[name]) if name in texts else _numbers(numbers[name])
+        columns[name] = (
+            _coded(owner, texts[name]) if name in texts else pa.array(numbers[name], from_pandas=True)
+        )
     return pa.table(columns)
 
 
@@ -65,8 +67,7 @@ def write_part(path: Path, table: pa.Table) -> PartFile:
     pq.write_table(
         table,
         temporary,
-        # bytes of like weight stand together: zstd would find little more, and take longer
-        compression="lz4",
+        compression="zstd",
         row_group_size=ROW_GROUP,
         # looking for repeated values among numbers would take most of the time, and find few
         use_dictionary=[name for name in table.column_names if name not in (*floats, TIMESTAMP)],
@@ -101,12 +102,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
-
-
-def _numbers(values: npt.NDArray[np.float32]) -> pa.Array:
-    # most columns lack nothing, which a sum tells much sooner than a look for each value
-    whole = bool(np.isfinite(np.add.reduce(values)))
-    return pa.array(values) if whole else pa.array(values, from_pandas=True)
 
 
 def _coded(owner: npt.NDArray[np.int32], texts: Sequence[str]) -> pa.DictionaryArray:
