@@ -16,15 +16,6 @@ from hostcast.errors import HostcastError
 from hostcast.telemetry import prepare
 
 
-@pytest.fixture
-def prepared(params_for, tmp_path):
-    def run(frame: pd.DataFrame, **params):
-        frame.to_parquet(tmp_path / "t.parquet")
-        return prepare(params_for(tmp_path / "t.parquet", **params))
-
-    return run
-
-
 def accounted(quality) -> int:
     rows = quality["rows"]
     return rows["observations"] + sum(rows["merged"].values()) + sum(rows["dropped"].values())

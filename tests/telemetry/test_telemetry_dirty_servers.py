@@ -17,15 +17,6 @@ from hostcast.telemetry.clock import cutoffs
 from hostcast.telemetry.spans import joined, shared, spans_of
 
 
-@pytest.fixture
-def prepared(params_for, tmp_path):
-    def run(frame: pd.DataFrame, **params):
-        frame.to_parquet(tmp_path / "t.parquet")
-        return prepare(params_for(tmp_path / "t.parquet", **params))
-
-    return run
-
-
 def rows_close(quality) -> bool:
     rows = quality["rows"]
     return rows["read"] == sum(

@@ -15,15 +15,6 @@ from hostcast.telemetry import prepare
 from hostcast.telemetry.counters import rates
 
 
-@pytest.fixture
-def prepared(params_for, tmp_path):
-    def run(frame: pd.DataFrame, **params):
-        frame.to_parquet(tmp_path / "t.parquet")
-        return prepare(params_for(tmp_path / "t.parquet", **params))
-
-    return run
-
-
 def test_sentinels_are_missing_and_counted(fleet, prepared):
     fleet.loc[:3, "load_average"] = [-1.0, 9999.0, -1.0, 77.0]
     fleet["cpu_percent"] = np.arange(12) + 1
