@@ -231,5 +231,11 @@ def test_in_a_fresh_clone_whose_cache_is_empty_the_metrics_come_back_from_git(
     (project / "input.txt").write_text("bad")
     failed = dvc("repro")
     assert failed.returncode != 0
-    assert "out of the last good run could not be put back" in failed.stderr
+    said = [line for line in failed.stderr.splitlines() if "demo |" in line]
+    assert "file input.txt: is odd" in said[0]
+    assert said[-1].endswith(
+        "out of the last good run could not be put back: not in this machine's DVC cache"
+    )
+    assert failed.stderr.count("could not be put back") == 1
+    assert "hash info" not in failed.stderr
     assert (project / "metrics.json").read_text() == "good"

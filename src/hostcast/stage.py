@@ -122,6 +122,7 @@ def _restore(name: str, metrics: Sequence[Path]) -> None:
     from dvc_objects.errors import ObjectFormatError
 
     errors = (DvcException, ObjectFormatError, OSError)
+    uncached: list[str] = []
     try:
         with Repo() as repo:
             for out in repo.stage.load_one(name=name).outs:
@@ -130,18 +131,26 @@ def _restore(name: str, metrics: Sequence[Path]) -> None:
                     continue
                 path = Path(out.fs_path).relative_to(repo.root_dir)
                 try:
+                    if out.use_cache and out.changed_cache():
+                        uncached.append(str(path))
+                        continue
                     if out.use_cache:
                         out.checkout(force=True)
                     elif not (path in metrics and _restore_metrics(name, path, out.hash_info.value)):
                         continue
                 except errors as error:
-                    # a fresh clone's cache has none; what git has is put back all the same
                     log.warning("%s of the last good run could not be put back: %s", path, error)
                     continue
                 log.info("put back %s of the last good run", path)
     except errors as error:
         log.warning(
-            "the last good run's outputs could not be put back (%s); `dvc checkout` may still do it", error
+            "the last good run's outputs could not be put back (%s); `dvc checkout -f` may still do it", error
+        )
+    if uncached:
+        # so it is in a fresh clone, where the last good run was somebody else's
+        log.warning(
+            "%s of the last good run could not be put back: not in this machine's DVC cache",
+            ", ".join(uncached),
         )
 
 
