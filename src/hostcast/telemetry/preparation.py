@@ -1,8 +1,9 @@
-"""The stage `prepare`: telemetry from files or the simulator, checked and gridded."""
+"""The stage `prepare`: telemetry from files, Prometheus or the simulator, checked and gridded."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class Prepared:
             covariates (float32, NaN = missing), static columns (str); sorted by server and timestamp,
             every step of a server from its first to its last observation.
         quality: JSON-able report; `rows` accounts for every row read.
-        noise_floor: the truth behind simulated telemetry, None for telemetry from files.
+        noise_floor: the truth behind simulated telemetry, None for real telemetry.
     """
 
     telemetry: pd.DataFrame
@@ -43,7 +44,7 @@ class Prepared:
 
 
 def prepare(params: Params) -> Prepared:
-    """Read or simulate telemetry and lay it on a regular grid; nothing is filled in.
+    """Read, pull or simulate telemetry and lay it on a regular grid; nothing is filled in.
 
     The value at step t is the mean of what was observed in [t, t + base.freq). The same rows give
     the same telemetry whichever formats, files and order they come in.
@@ -58,9 +59,7 @@ def prepare(params: Params) -> Prepared:
         raise HostcastError(
             f"base.freq {params.base.freq} is finer than a microsecond", remedy="set a longer base.freq"
         )
-    blocks, origin, noise_floor = (
-        _from_files(params, wanted) if params.prepare.source == "files" else _simulated(params, wanted)
-    )
+    blocks, origin, noise_floor = _SOURCES[params.prepare.source](params, wanted)
     rows = join(blocks, wanted)
     cleaned = clean(rows, wanted.metrics, params.prepare.ranges, step_micros)
     sparse = check_spacing(cleaned, params.base.step)
@@ -110,6 +109,15 @@ def _from_files(params: Params, wanted: Wanted) -> tuple[list[Block], dict[str, 
     return blocks, origin, None
 
 
+def _from_prometheus(params: Params, wanted: Wanted) -> tuple[list[Block], dict[str, Any], None]:
+    # requests is slow to import, and other sources need none of it
+    from hostcast.telemetry.prometheus import pull
+
+    pulled = pull(params, wanted)
+    blocks = [typed_block(columns, wanted, file=None, timezone="UTC") for columns in pulled.tables()]
+    return blocks, pulled.origin(), None
+
+
 def _simulated(params: Params, wanted: Wanted) -> tuple[list[Block], dict[str, Any], pd.DataFrame]:
     # the simulator is heavier than telemetry from files needs
     from hostcast.telemetry.simulation import simulate_fleet
@@ -130,6 +138,14 @@ def _simulated(params: Params, wanted: Wanted) -> tuple[list[Block], dict[str, A
     return [block], {"source": "simulate", "files": [], "ignored_files": []}, simulation.truth
 
 
+_SOURCES: dict[str, Callable[[Params, Wanted], tuple[list[Block], dict[str, Any], pd.DataFrame | None]]] = {
+    "files": _from_files,
+    "prometheus": _from_prometheus,
+    "simulate": _simulated,
+}
+_SOURCE_NAMES = {"prometheus": "Prometheus", "simulate": "the simulated fleet"}
+
+
 def _named(origin: dict[str, Any]) -> str | None:
     names = [file["name"] for file in origin["files"]]
     if not names:
@@ -146,7 +162,7 @@ def _log_summary(quality: dict[str, Any]) -> None:
         rows["grid_steps"],
         rows["missing_steps"],
         rows["read"],
-        f"{len(quality['files'])} file(s)" if quality["files"] else "the simulated fleet",
+        _SOURCE_NAMES.get(quality["source"], f"{len(quality['files'])} file(s)"),
         sum(rows["merged"].values()),
         sum(rows["dropped"].values()),
         len(quality["left_out"]),

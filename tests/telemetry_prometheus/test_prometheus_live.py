@@ -1,0 +1,71 @@
+"""This very machine, scraped by a real Prometheus from a real node_exporter."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import urllib.request
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from hostcast.telemetry import prepare
+from node_history import asked
+from prometheus_server import NodeExporter, Prometheus
+
+SCRAPES = """
+global: {{scrape_interval: 500ms, scrape_timeout: 400ms}}
+scrape_configs: [{{job_name: node, static_configs: [{{targets: ["{target}"]}}]}}]
+"""
+
+
+def known(url: str, query: str) -> list[float]:
+    """Values of an instant query."""
+    with urllib.request.urlopen(f"{url}/api/v1/query", f"query={query}".encode()) as answer:
+        return [float(series["value"][1]) for series in json.load(answer)["data"]["result"]]
+
+
+def wait_for(url: str, query: str) -> float:
+    deadline = time.monotonic() + 60
+    while not (values := known(url, query)):
+        assert time.monotonic() < deadline, query
+        time.sleep(0.2)
+    return values[0]
+
+
+@pytest.mark.slow
+def test_the_shipped_queries_fit_a_real_node_exporter_and_its_end_is_seen_at_once(tmp_path: Path) -> None:
+    with NodeExporter(tmp_path / "exporter") as target:
+        server = Prometheus(tmp_path / "server", scrapes=SCRAPES.format(target=target)).start()
+        first = wait_for(server.url, "timestamp(up == 1)")
+        wait_for(server.url, f"time() > {first} %2b 14")
+    try:
+        # once a scrape has failed, its series are stale
+        gone = wait_for(server.url, "timestamp(up == 0)")
+        end = wait_for(server.url, f"time() > {gone} %2b 8")
+        span = {
+            "start": pd.Timestamp(first, unit="s").isoformat() + "Z",
+            "end": pd.Timestamp(int(end), unit="s").isoformat() + "Z",
+        }
+        instant = {"queries": {"load_average": "node_load1"}, **span}
+        ours = prepare(asked(server.url, span, base__freq="2s"))
+        stale = prepare(asked(server.url, instant, base__freq="2s", base__target_metrics=["load_average"]))
+    finally:
+        server.stop()
+
+    telemetry = ours.telemetry
+    assert set(telemetry["server"]) == {target}
+    assert len(telemetry) >= 5
+    means = telemetry[["cpu_percent", "memory_percent", "disk_percent", "load_average"]].mean()
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage("/")
+    assert means["memory_percent"] == pytest.approx(100 * (1 - memory.available / memory.total), abs=10)
+    assert means["disk_percent"] == pytest.approx(100 * (1 - disk.free / disk.total), abs=2)
+    assert 0 <= means["cpu_percent"] <= 100
+    assert means["load_average"] == pytest.approx(os.getloadavg()[0], abs=5)
+    # Prometheus looks back five minutes, but not beyond the mark that a failed scrape leaves
+    assert stale.telemetry["timestamp"].max().timestamp() <= gone
+    assert telemetry["timestamp"].max().timestamp() <= gone
