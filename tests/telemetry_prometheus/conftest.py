@@ -38,6 +38,13 @@ def url(blocks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         yield server.url
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _without_a_proxy() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "localhost")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "project").mkdir()

@@ -8,6 +8,7 @@ import shutil
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pandas as pd
 import psutil
@@ -25,7 +26,7 @@ scrape_configs: [{{job_name: node, static_configs: [{{targets: ["{target}"]}}]}}
 
 def known(url: str, query: str) -> list[float]:
     """Values of an instant query."""
-    with urllib.request.urlopen(f"{url}/api/v1/query", f"query={query}".encode()) as answer:
+    with urllib.request.urlopen(f"{url}/api/v1/query", urlencode({"query": query}).encode()) as answer:
         return [float(series["value"][1]) for series in json.load(answer)["data"]["result"]]
 
 
@@ -42,11 +43,11 @@ def test_the_shipped_queries_fit_a_real_node_exporter_and_its_end_is_seen_at_onc
     with NodeExporter(tmp_path / "exporter") as target:
         server = Prometheus(tmp_path / "server", scrapes=SCRAPES.format(target=target)).start()
         first = wait_for(server.url, "timestamp(up == 1)")
-        wait_for(server.url, f"time() > {first} %2b 14")
+        wait_for(server.url, f"vector(time()) > {first} + 14")
     try:
         # once a scrape has failed, its series are stale
         gone = wait_for(server.url, "timestamp(up == 0)")
-        end = wait_for(server.url, f"time() > {gone} %2b 8")
+        end = wait_for(server.url, f"vector(time()) > {gone} + 8")
         span = {
             "start": pd.Timestamp(first, unit="s").isoformat() + "Z",
             "end": pd.Timestamp(int(end), unit="s").isoformat() + "Z",

@@ -99,7 +99,8 @@ def test_a_servers_label_may_be_another_one(url) -> None:
 def test_a_series_that_goes_on_under_other_labels_stays_one_server(url) -> None:
     def release(name: str, when: str) -> str:
         moment = int((START + pd.Timedelta(hours=30)).timestamp())
-        return f'(label_replace(node_load1, "release", "{name}", "", "") and on () (vector(time()) {when} {moment}))'
+        then = f"and on () (vector(time()) {when} {moment})"
+        return f'(label_replace(node_load1, "release", "{name}", "", "") {then})'
 
     params = asked(
         url,

@@ -75,7 +75,7 @@ def _line(path: str, found: Sequence[Any]) -> str:
         words = _EITHER[path]
     else:
         words = "; ".join(dict.fromkeys(_words(detail) for detail in found))
-    shown = "" if isinstance(given, Mapping) else f" (given: {masked(repr(given))})"
+    shown = "" if isinstance(given, Mapping) else f" (given: {masked(given)!r})"
     return f"{path}: {words}{shown}" if path else f"{words}{shown}"
 
 

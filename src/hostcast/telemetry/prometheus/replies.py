@@ -60,9 +60,10 @@ def data_of(status: int, body: bytes, after: str | None, asked: Asked) -> Any:
     kind = content.get("errorType")
     if status == 200 and content.get("status") == "success" and "data" in content:
         # "PromQL info" and "PromQL warning" are about the query; any other speaks of data that lacks
-        lacking = [text for text in content.get("warnings") or [] if not str(text).startswith("PromQL ")]
-        if lacking:
-            raise Transient(asked.access.hidden(f"answered in part: {_short(str(lacking[0]))}"))
+        warnings = content.get("warnings")
+        told = [str(text) for text in warnings] if isinstance(warnings, list) else []
+        if lacking := [text for text in told if not text.startswith("PromQL ")]:
+            raise Transient(asked.access.hidden(f"answered in part: {_short(lacking[0])}"))
         return content["data"]
     if kind == "timeout":
         raise Transient(f"took too long: {said}", slow=True)
