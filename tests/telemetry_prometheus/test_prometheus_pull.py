@@ -308,8 +308,17 @@ prepare(load_params())
 """
 
 
-@pytest.mark.parametrize("kill_at", [1, 4, 11, 24])
-def test_a_pull_killed_anywhere_goes_on_where_it_was(kill_at, url, smooth) -> None:
+@pytest.mark.parametrize(
+    ("kill_at", "how"),
+    [
+        (1, signal.SIGKILL),
+        (4, signal.SIGKILL),
+        (11, signal.SIGKILL),
+        (24, signal.SIGKILL),
+        (9, signal.SIGINT),
+    ],
+)
+def test_a_pull_killed_anywhere_goes_on_where_it_was(kill_at, how, url, smooth) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     with Faulty(url) as proxy:
@@ -327,8 +336,9 @@ def test_a_pull_killed_anywhere_goes_on_where_it_was(kill_at, url, smooth) -> No
             [sys.executable, "-c", SCRIPT], env={**os.environ, "PYTHONPATH": str(ROOT / "src")}
         )
         assert reached.wait(60)
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=60)
+        process.send_signal(how)
+        # the server does not answer until the process has ended
+        assert process.wait(timeout=60) != 0
         go_on.set()
         kept, count = stored(), len(proxy.seen)
         whole = {name for name in kept if name.endswith(".parquet")}

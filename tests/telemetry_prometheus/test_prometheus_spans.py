@@ -44,16 +44,17 @@ def test_a_span_holds_whole_steps_only() -> None:
     assert span_between("1970-01-01T00:00:00.5Z", "1970-01-01T00:00:01.5Z", 500) == Span(1, 3)
 
 
-def answer(span: Span, servers: list[str], values: list[float]) -> list[dict[str, object]]:
+def answer(span: Span, servers: list[str], values: list[float]) -> dict[str, object]:
     """What Prometheus says of some servers, with the given values in turn."""
     stamps = range(span.first + 1, span.stop + 1)
-    return [
+    result = [
         {
             "metric": {"instance": server},
             "values": [[stamp, repr(values[(stamp + at) % len(values)])] for stamp in stamps],
         }
         for at, server in enumerate(servers)
     ]
+    return {"resultType": "matrix", "result": result}
 
 
 @given(st.lists(SPANS, min_size=1, max_size=5), st.data())
@@ -69,7 +70,7 @@ def test_what_was_stored_in_whatever_spans_is_read_once_and_unchanged(
     whole = Span(min(span.first for span in spans), max(span.stop for span in spans))
     for gap in gaps(whole, spans):
         store.write(gap, table_of(answer(gap, servers, values), QUERY, gap))
-    columns = side_by_side({QUERY: store.read(whole)}, whole)
+    columns = side_by_side({QUERY: store.read(whole, store.spans())}, whole)
     expected = side_by_side({QUERY: table_of(answer(whole, servers, values), QUERY, whole)}, whole)
     assert columns["server"].to_pylist() == expected["server"].to_pylist()
     assert columns["server"].to_pylist() == [server for server in sorted(servers) for _ in range(whole.steps)]

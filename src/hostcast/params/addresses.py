@@ -33,4 +33,4 @@ def masked(given: object) -> object:
     """What was given, and where it is text with an address, without what may be a secret in it."""
     if not isinstance(given, str) or not ("//" in given or "@" in given):
         return given
-    return re.sub(r"([?#]).+", r"\1***", re.sub(r"(//)?[^/]*.*@", r"\1***@", given, count=1))
+    return re.sub(r"([?#]).+", r"\1***", re.sub(r"^(\w+://)?.*@", r"\1***@", given))

@@ -27,7 +27,7 @@ class NotUnderstood(Exception):
     """The answer is not what Prometheus says to a range query; the text tells what is wrong."""
 
 
-def table_of(result: Any, query: Query, span: Span) -> Any:
+def table_of(data: Any, query: Query, span: Span) -> Any:
     """One row per server and instant: server, timestamp (of the evaluation), value, labels; sorted.
 
     A series may end and another one of the same server begin; where they overlap for less than a
@@ -39,7 +39,7 @@ def table_of(result: Any, query: Query, span: Span) -> Any:
     """
     parts = []
     try:
-        for series in result:
+        for series in data["result"]:
             labels: Mapping[str, str] = series["metric"]
             if "histograms" in series:
                 raise _unfit(query, f"gives histograms, not numbers: {shown(dict(labels))}", "")

@@ -84,12 +84,12 @@ class Client:
                 raise Stopped
             try:
                 data = data_of(*self._reply(call, form, asked), asked)
-                return data if wanted is None else table_of(data["result"], *wanted)
+                return data if wanted is None else table_of(data, *wanted)
             except Transient as transient:
                 problem, after = self.access.hidden(str(transient)), transient.after
                 if transient.slow and attempt and not least:
                     raise TooMuch(problem) from None
-            except (NotUnderstood, KeyError, TypeError) as error:
+            except NotUnderstood as error:
                 problem, after = f"gave {error}", 0.0
             if attempt + 1 < tries:
                 wait = self._wait(f"{form}", attempt, after)
@@ -156,6 +156,8 @@ def _failure(error: requests.exceptions.RequestException, asked: Asked) -> Trans
         )
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
         return asked.error("is no address", "correct prepare.prometheus.url")
+    if "timed out" in text:
+        return Transient("does not answer in time", slow=True)
     # the innermost cause says what happened, what is around it only where
     cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:

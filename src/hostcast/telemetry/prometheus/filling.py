@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,8 +94,10 @@ def fill(chunks: Sequence[Chunk], client: Client, *, progress: bool) -> None:
         client.stop.set()
         for _ in threads:
             todo.put(None)
+        # answers that are just coming in are still kept
+        deadline = time.monotonic() + 2
         for thread in threads:
-            thread.join(timeout=2)
+            thread.join(timeout=max(0, deadline - time.monotonic()))
     log.info("pulled %s samples", f"{samples:,}")
 
 

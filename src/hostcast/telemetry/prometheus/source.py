@@ -32,7 +32,7 @@ __all__ = ["Pulled", "pull"]
 log = logging.getLogger(__name__)
 
 # how many steps are read at a time; whatever the number, the rows are the same
-_STEPS_READ = 2048
+_STEPS_READ = 512
 
 
 @dataclass
@@ -77,8 +77,9 @@ class Pulled:
             HostcastError: a query gave nothing at all, or a damaged file can't be pulled again.
         """
         self._seen.update({store.query.name: _Seen() for store in self.stores})
+        present: dict[Store, list[Span]] = {}
         for span in pieces(self.span, _STEPS_READ):
-            answers = {store.query: self._read(store, span) for store in self.stores}
+            answers = {store.query: self._read(store, span, present) for store in self.stores}
             if any(len(table) for table in answers.values()):
                 columns = side_by_side(answers, span)
                 for query in answers:
@@ -116,14 +117,24 @@ class Pulled:
             },
         }
 
-    def _read(self, store: Store, span: Span) -> Any:
-        try:
-            return store.read(span)
-        except Damaged as damaged:
-            log.warning("%s is damaged, pulling it again", damaged.path)
-            damaged.path.unlink()
-        _fill(self)
-        return self._read(store, span)
+    def _read(self, store: Store, span: Span, present: dict[Store, list[Span]]) -> Any:
+        replaced: set[Path] = set()
+        while True:
+            # once, as a folder may hold many files
+            present[store] = present.get(store) or store.spans()
+            try:
+                return store.read(span, present[store])
+            except Damaged as damaged:
+                path = damaged.path
+            if path in replaced:
+                raise HostcastError(
+                    "can't be read, though it was just pulled again", file=path, remedy="check the disk"
+                )
+            log.warning("%s is damaged, pulling it again", path)
+            path.unlink(missing_ok=True)
+            replaced.add(path)
+            present.clear()
+            _fill(self)
 
 
 def pull(params: Params, wanted: Wanted, top: Path = PULLED) -> Pulled:

@@ -6,7 +6,7 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,20 +70,20 @@ class Store:
         with atomic_path(path) as temporary:
             pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
-    def read(self, span: Span) -> Any:
-        """The rows of a span that is wholly there, by server and time.
+    def read(self, span: Span, present: Sequence[Span]) -> Any:
+        """The rows of a span out of those of `spans()`, which must cover it; sorted within each of them.
 
         Raises:
             Damaged: a file of it can't be read.
         """
         tables = []
         reached = span.first
-        for present in self.spans():
-            if present.stop <= reached or present.first >= span.stop:
+        for own in present:
+            if own.stop <= reached or own.first >= span.stop:
                 continue
-            table = self._rows(present)
+            table = self._rows(own)
             step = np.asarray(table.column("timestamp").cast(pa.int64())) // self.query.step_ms - 1
-            stop = min(present.stop, span.stop)
+            stop = min(own.stop, span.stop)
             tables.append(table.filter(pa.array((step >= reached) & (step < stop))))
             reached = stop
         return pa.concat_tables(tables).unify_dictionaries()
