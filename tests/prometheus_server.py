@@ -94,7 +94,13 @@ class Prometheus:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        _wait_for(self.port, self._process, self.folder / "log", "Server is ready to receive web requests")
+        try:
+            _wait_for(
+                self.port, self._process, self.folder / "log", "Server is ready to receive web requests"
+            )
+        except BaseException:
+            self.stop(kill=True)
+            raise
         return self
 
     def stop(self, *, kill: bool = False) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -40,23 +41,24 @@ def wait_for(url: str, query: str) -> float:
 
 @pytest.mark.slow
 def test_the_shipped_queries_fit_a_real_node_exporter_and_its_end_is_seen_at_once(tmp_path: Path) -> None:
-    with NodeExporter(tmp_path / "exporter") as target:
-        server = Prometheus(tmp_path / "server", scrapes=SCRAPES.format(target=target)).start()
-        first = wait_for(server.url, "timestamp(up == 1)")
-        wait_for(server.url, f"vector(time()) > {first} + 14")
-    try:
-        # once a scrape has failed, its series are stale
-        gone = wait_for(server.url, "timestamp(up == 0)")
-        end = wait_for(server.url, f"vector(time()) > {gone} + 8")
-        span = {
-            "start": pd.Timestamp(first, unit="s").isoformat() + "Z",
-            "end": pd.Timestamp(int(end), unit="s").isoformat() + "Z",
-        }
-        instant = {"queries": {"load_average": "node_load1"}, **span}
-        ours = prepare(asked(server.url, span, base__freq="2s"))
-        stale = prepare(asked(server.url, instant, base__freq="2s", base__target_metrics=["load_average"]))
-    finally:
-        server.stop()
+    with ExitStack() as exporter:
+        target = exporter.enter_context(NodeExporter(tmp_path / "exporter"))
+        with Prometheus(tmp_path / "server", scrapes=SCRAPES.format(target=target)) as server:
+            first = wait_for(server.url, "timestamp(up == 1)")
+            wait_for(server.url, f"vector(time()) > {first} + 14")
+            exporter.close()
+            # once a scrape has failed, its series are stale
+            gone = wait_for(server.url, "timestamp(up == 0)")
+            end = wait_for(server.url, f"vector(time()) > {gone} + 8")
+            span = {
+                "start": pd.Timestamp(first, unit="s").isoformat() + "Z",
+                "end": pd.Timestamp(int(end), unit="s").isoformat() + "Z",
+            }
+            instant = {"queries": {"load_average": "node_load1"}, **span}
+            ours = prepare(asked(server.url, span, base__freq="2s"))
+            stale = prepare(
+                asked(server.url, instant, base__freq="2s", base__target_metrics=["load_average"])
+            )
 
     telemetry = ours.telemetry
     assert set(telemetry["server"]) == {target}
