@@ -24,6 +24,7 @@ __all__ = [
     "MODEL",
     "PARAMS",
     "PREPARED",
+    "PULLED",
     "QUALITY_REPORT",
     "RAW",
     "REPORT",
@@ -37,6 +38,7 @@ __all__ = [
 PARAMS = Path("params.yaml")
 
 RAW = Path("data/raw")
+PULLED = Path("data/pulled")
 PREPARED = Path("data/prepared/telemetry")
 SIMULATION_TRUTH = Path("data/prepared/noise_floor.parquet")
 QUALITY_REPORT = Path("reports/prepare/quality.json")

@@ -267,3 +267,25 @@ def test_params_cannot_be_changed_after_they_were_checked() -> None:
     params = load_params(SHIPPED)
     with pytest.raises(ValueError, match="frozen"):
         params.train.epochs = 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:secret@monitoring.example/prometheus",
+        "https://me:se/cret@monitoring.example",
+        "https://secret@monitoring.example",
+        "https://monitoring.example?token=secret",
+        "https://monitoring.example/#secret",
+    ],
+)
+def test_an_address_with_a_secret_is_refused_and_the_secret_not_repeated(url: str) -> None:
+    said = broken({"prepare.prometheus.url": url})
+    assert "prepare.prometheus.url: must be a plain address" in said
+    assert "secret" not in said and "cret@" not in said
+    assert "HOSTCAST_PROMETHEUS_USERNAME" in said
+
+
+@pytest.mark.parametrize("url", ["monitoring.example", "ftp://x", "http://", "http://x:port", "http://a b"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    assert "prepare.prometheus.url: is no address" in broken({"prepare.prometheus.url": url})

@@ -44,6 +44,7 @@ def test_the_best_checkpoints_and_the_last_are_kept_beside_the_model(finished: P
 def test_git_sees_no_output_but_the_lock_and_the_metrics(finished: Project) -> None:
     tracked = finished.git("ls-files", "data", "models", "reports", "logs", ".hostcast", "dvc.lock").split()
     assert sorted(tracked) == [
+        "data/pulled/README.md",
         "data/raw/README.md",
         "dvc.lock",
         "reports/benchmark/metrics.json",

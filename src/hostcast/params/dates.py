@@ -26,13 +26,24 @@ def share_or_date(value: object) -> object:
 
 
 def an_instant(value: object) -> object:
-    """A date, as YAML's own type or quoted, as an instant in UTC; anything else is left to the schema."""
-    if isinstance(value, (dt.date, dt.datetime, str)):
-        try:
-            return _in_utc(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is not a date; write e.g. 2025-01-20") from None
-    return value
+    """A date, or a date and time, as ISO 8601 in UTC.
+
+    Raises:
+        ValueError: it is none, or out of the years that timestamps can express.
+    """
+    if not isinstance(value, (dt.date, dt.datetime, str)):
+        return value
+    try:
+        instant = _instant(value)
+    except ValueError:
+        raise ValueError(
+            f'{value!r} is not a date; write e.g. "2025-01-20" or "2025-01-20T12:00:00Z"'
+        ) from None
+    first, last = _START_YEARS
+    if not first <= instant.year <= last:
+        raise ValueError(f"must be a date of the years {first} to {last}")
+    instant = instant.tz_localize("UTC") if instant.tz is None else instant.tz_convert("UTC")
+    return instant.isoformat()
 
 
 def a_start(value: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hostcast.params.addresses import masked
+
 __all__ = ["problems_of"]
 
 # keys that take values of two kinds: the schema tells what is wrong with each kind, users want one answer
@@ -73,7 +75,7 @@ def _line(path: str, found: Sequence[Any]) -> str:
         words = _EITHER[path]
     else:
         words = "; ".join(dict.fromkeys(_words(detail) for detail in found))
-    shown = "" if isinstance(given, Mapping) else f" (given: {given!r})"
+    shown = "" if isinstance(given, Mapping) else f" (given: {masked(given)!r})"
     return f"{path}: {words}{shown}" if path else f"{words}{shown}"
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from hostcast.params.addresses import bare_url
 from hostcast.params.dates import a_start, an_instant, share_or_date, shown_instant
 from hostcast.params.lengths import length_of
 
@@ -21,6 +22,8 @@ __all__ = [
     "ModelParams",
     "Params",
     "PrepareParams",
+    "PrometheusParams",
+    "PrometheusRuntime",
     "RuntimeParams",
     "SimulateParams",
     "SplitParams",
@@ -43,6 +46,7 @@ ShareOrDate = Annotated[
     Annotated[float, Field(gt=0, lt=1)] | str,
     BeforeValidator(share_or_date),
 ]
+Instant = Annotated[str, BeforeValidator(an_instant)]
 
 
 class Section(BaseModel):
@@ -89,8 +93,31 @@ class BytesOf(Section):
     bytes_of: Name
 
 
+class PrometheusParams(Section):
+    url: Name
+    start: Instant
+    end: Instant
+    server_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+    selector: str
+    queries: dict[Name, Name]
+
+    @field_validator("url")
+    @classmethod
+    def _without_secrets(cls, value: str) -> str:
+        return bare_url(value)
+
+    @model_validator(mode="after")
+    def _start_before_end(self) -> PrometheusParams:
+        if pd.Timestamp(self.start) >= pd.Timestamp(self.end):
+            raise ValueError(
+                f"prepare.prometheus.start {shown_instant(self.start)} must be before "
+                f"prepare.prometheus.end {shown_instant(self.end)}"
+            )
+        return self
+
+
 class PrepareParams(Section):
-    source: Literal["simulate", "files"]
+    source: Literal["simulate", "files", "prometheus"]
     path: Name
     columns: dict[str, Name | Annotated[list[Name], Field(min_length=1)]]
     covariates: list[Name]
@@ -108,6 +135,7 @@ class PrepareParams(Section):
     ranges: dict[str, Annotated[list[float | None], Field(min_length=2, max_length=2)]]
     min_rows: PositiveInt
     on_empty_server: Literal["fail", "drop"]
+    prometheus: PrometheusParams
     simulate: SimulateParams
 
     @field_validator("covariates", "static")
@@ -308,12 +336,22 @@ class BenchmarkParams(Section):
     precision: Literal["16-mixed", "bf16-mixed"]
 
 
+class PrometheusRuntime(Section):
+    concurrency: PositiveInt
+    chunk_steps: Annotated[int, Field(ge=1, le=11_000)]
+    answer_mib: PositiveInt
+    timeout: Annotated[float, Field(gt=0)]
+    retries: NonNegativeInt
+    backoff: Annotated[float, Field(gt=0)]
+
+
 class RuntimeParams(Section):
     num_workers: Literal["auto"] | NonNegativeInt
     pin_memory: bool
     persistent_workers: bool
     progress: bool
     accelerator: Literal["auto", "cpu", "gpu"]
+    prometheus: PrometheusRuntime
 
 
 class Params(Section):

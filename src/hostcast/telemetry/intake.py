@@ -10,7 +10,7 @@ from threading import Lock
 from hostcast.errors import HostcastError
 from hostcast.parts import each_in_order
 from hostcast.telemetry.discovery import label_of
-from hostcast.telemetry.formats import Stretch, read_stretch
+from hostcast.telemetry.formats import Stretch, Unread, read_stretch
 from hostcast.telemetry.formats.columns import Columns
 from hostcast.telemetry.observations import Block, Observations, join, typed_block
 from hostcast.telemetry.place import counted_from
@@ -80,7 +80,7 @@ class _Room:
 @dataclass(frozen=True)
 class _Task:
     number: int
-    stretches: list[tuple[int, Stretch | Block]]
+    stretches: list[tuple[int, Stretch | Unread | Block]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Done:
 
 
 def take_in(
-    inputs: Mapping[int, Sequence[Stretch | Block]],
+    inputs: Mapping[int, Sequence[Stretch | Unread | Block]],
     reading: Reading,
     *,
     only: Mapping[str, Set[int]] | None = None,
@@ -100,7 +100,8 @@ def take_in(
     """Read inputs on all cores.
 
     Args:
-        inputs: by number, in the order read: a file's stretches, or blocks in memory.
+        inputs: by number, in the order read: a file's stretches, what another source reads itself, or
+            blocks in memory.
         reading: how.
         only: servers and stretches of time to put rows aside of; None = all.
         note: called with the number of rows that were read since the last call.
@@ -140,7 +141,7 @@ def take_in(
     return intake
 
 
-def _several(stretch: Stretch | Block) -> bool:
+def _several(stretch: Stretch | Unread | Block) -> bool:
     """Whether an input may be more blocks than this."""
     return isinstance(stretch, Stretch) and not stretch.whole
 
@@ -149,8 +150,8 @@ def _with_tasks(work: Callable[[_Task], _Done], tasks: Iterable[_Task]) -> Itera
     return each_in_order(lambda task: (task, work(task)), tasks)
 
 
-def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
-    waiting: list[tuple[int, Stretch | Block]] = []
+def _tasks(inputs: Mapping[int, Sequence[Stretch | Unread | Block]]) -> Iterator[_Task]:
+    waiting: list[tuple[int, Stretch | Unread | Block]] = []
     size = count = 0
     for number, stretches in inputs.items():
         for stretch in stretches:
@@ -159,7 +160,7 @@ def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
                 yield _Task(count, waiting)
                 waiting, size, count = [], 0, count + 1
             waiting.append((number, stretch))
-            size += stretch.bytes if isinstance(stretch, Stretch) else stretch.values.nbytes
+            size += stretch.values.nbytes if isinstance(stretch, Block) else stretch.bytes
             if size >= SMALL_BYTES:
                 yield _Task(count, waiting)
                 waiting, size, count = [], 0, count + 1
@@ -204,16 +205,20 @@ def _sorted(blocks: Sequence[Observations], reading: Reading) -> Sorted:
     return Sorted.of(join(blocks, reading.wanted), reading.step_micros)
 
 
-def _blocks(stretch: Stretch | Block, reading: Reading) -> Iterator[tuple[Columns | None, Block]]:
+def _blocks(stretch: Stretch | Unread | Block, reading: Reading) -> Iterator[tuple[Columns | None, Block]]:
     if isinstance(stretch, Block):
         yield None, stretch
         return
-    for raw in read_stretch(stretch, reading.wanted):
+    if isinstance(stretch, Stretch):
+        file, raws = label_of(stretch.path), read_stretch(stretch, reading.wanted)
+    else:
+        file, raws = None, stretch.read(reading.wanted)
+    for raw in raws:
         with counted_from(raw.first_row):
             block = typed_block(
                 raw.columns.arrays,
                 reading.wanted,
-                file=label_of(stretch.path),
+                file=file,
                 timezone=reading.timezone,
                 chosen=raw.columns.chosen,
                 step_micros=reading.step_micros,

@@ -1,4 +1,4 @@
-"""The stage `prepare`: telemetry from files or the simulator, checked and gridded."""
+"""The stage `prepare`: telemetry from files, Prometheus or the simulator, checked and gridded."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ __all__ = ["Prepared", "Report", "prepare", "prepare_into"]
 
 log = logging.getLogger(__name__)
 
+_SOURCE_NAMES = {"prometheus": "Prometheus", "simulate": "the simulated fleet"}
+
 
 @dataclass(frozen=True)
 class Report:
@@ -34,7 +36,7 @@ class Report:
 
     Attributes:
         quality: JSON-able report; `rows` accounts for every row read.
-        noise_floor: the truth behind simulated telemetry, None for telemetry from files.
+        noise_floor: the truth behind simulated telemetry, None for real telemetry.
     """
 
     quality: dict[str, Any]
@@ -63,7 +65,7 @@ def prepare(params: Params) -> Prepared:
 
 
 def prepare_into(folder: Path, params: Params, *, kept: Path | None = None) -> Report:
-    """Read or simulate telemetry and lay it on a regular grid; nothing is filled in.
+    """Read, pull or simulate telemetry and lay it on a regular grid; nothing is filled in.
 
     The value at step t is the mean of what was observed in [t, t + base.freq). The same rows give
     the same telemetry whichever formats, files and order they come in.
@@ -193,7 +195,7 @@ def _log_summary(quality: dict[str, Any]) -> None:
         rows["grid_steps"],
         rows["missing_steps"],
         rows["read"],
-        f"{len(quality['files'])} file(s)" if quality["files"] else "the simulated fleet",
+        _SOURCE_NAMES.get(quality["source"], f"{len(quality['files'])} file(s)"),
         sum(rows["merged"].values()),
         sum(rows["dropped"].values()),
         len(quality["left_out"]),

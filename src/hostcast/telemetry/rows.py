@@ -23,7 +23,7 @@ from hostcast.telemetry.wanted import Wanted
 __all__ = ["Rows"]
 
 # of section prepare, what decides neither how rows are read nor how they are cleaned
-_LATER = {"source", "path", "simulate", "min_rows", "on_empty_server", "on_bad_file"}
+_LATER = {"source", "path", "prometheus", "simulate", "min_rows", "on_empty_server", "on_bad_file"}
 # what clocks may differ by where the params set no limit: nothing is parted by more
 _ALL_TIME = 1 << 62
 
@@ -68,7 +68,7 @@ class Rows:
             step_micros,
             workshop,
             self.skew,
-            skip=params.prepare.on_bad_file == "skip",
+            skip=params.prepare.on_bad_file == "skip" and source.kind == "files",
         )
         content = params.prepare.model_dump(mode="json", exclude=_LATER)
         code = code_digest(

@@ -1,4 +1,4 @@
-"""Where rows come from: files, or the simulator."""
+"""Where rows come from: files, Prometheus, or the simulator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hostcast.files import sha256_of
 from hostcast.params import Params
 from hostcast.parts import each_in_order
 from hostcast.telemetry.discovery import find_files, format_of, label_of
-from hostcast.telemetry.formats import Stretch, stretches_of
+from hostcast.telemetry.formats import Stretch, Unread, stretches_of
 from hostcast.telemetry.formats.columns import no_such_column
 from hostcast.telemetry.observations import Block, typed_block
 from hostcast.telemetry.survey import Survey
@@ -27,19 +27,19 @@ __all__ = ["Input", "Source", "file_source", "source_of"]
 
 @dataclass(frozen=True)
 class Input:
-    """A file, or rows in memory.
+    """A file, some of what was pulled, or rows in memory.
 
     Attributes:
         name: in reports.
         format: of a file.
-        sha256: of its bytes; two inputs of the same name and digest hold the same rows.
+        sha256: of its bytes; two inputs of the same format and digest hold the same rows.
         stretches: what to read.
     """
 
     name: str
     format: str
     sha256: str
-    stretches: Sequence[Stretch | Block]
+    stretches: Sequence[Stretch | Unread | Block]
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,11 @@ def source_of(params: Params, wanted: Wanted) -> Source:
     Raises:
         HostcastError: there is nothing to read.
     """
+    if params.prepare.source == "prometheus":
+        # requests is slow to import, and other sources need none of it
+        from hostcast.telemetry.prometheus import pull
+
+        return pull(params, wanted)
     if params.prepare.source == "files":
         found = find_files(params.prepare.path)
         return file_source("files", found.files, found.ignored)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -71,6 +71,7 @@ class Survey:
         holds: wanted columns that are there.
         present: names of all columns of the first file.
         encoding: of a file of text, the last one that isn't UTF-8 if there is one.
+        told: of a single input, what its source has to say on it.
     """
 
     servers: dict[str, ServerRows] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Survey:
     holds: set[str] = field(default_factory=set)
     present: list[str] = field(default_factory=list)
     encoding: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Observations, by_server: Sorted, raw: Columns | None, skew: int) -> Self:
@@ -116,6 +118,7 @@ class Survey:
             holds=set(raw.chosen) if raw is not None else {*rows.missing, *rows.static},
             present=list(raw.present) if raw is not None else [],
             encoding=raw.encoding if raw is not None else None,
+            told=raw.told if raw is not None else {},
         )
 
     @classmethod
@@ -133,6 +136,7 @@ class Survey:
             merged.aliases.add(survey.aliases)
             merged.holds |= survey.holds
             merged.present = merged.present or survey.present
+            merged.told = survey.told or merged.told
             if merged.encoding in (None, UTF_8):
                 merged.encoding = survey.encoding or merged.encoding
             for name, counts in survey.missing.items():
@@ -166,6 +170,7 @@ class Survey:
             "holds": sorted(self.holds),
             "present": self.present,
             "encoding": self.encoding,
+            "told": self.told,
         }
 
     @classmethod
@@ -193,6 +198,7 @@ class Survey:
             holds=set(content["holds"]),
             present=content["present"],
             encoding=content["encoding"],
+            told=content["told"],
         )
 
 

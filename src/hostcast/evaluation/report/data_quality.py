@@ -17,7 +17,7 @@ def data_facts(quality: Mapping[str, Any]) -> dict[str, Any]:
     """What the template shows of the data-quality report (see `hostcast.telemetry.quality`).
 
     Returns:
-        source, files, span (first, last), rows, steps, missing_steps, servers (count), left_out,
+        simulated, pulled, files, span (first, last), rows, steps, missing_steps, servers (count), left_out,
         columns (one row per column), treatments (issue, treatment, count, where: up to five places,
         more: number of further ones), gappy (servers with the most missing steps).
     """
@@ -29,6 +29,7 @@ def data_facts(quality: Mapping[str, Any]) -> dict[str, Any]:
     )
     return {
         "simulated": quality["source"] == "simulate",
+        "pulled": quality["source"] == "prometheus",
         "files": len(quality["files"]),
         "span": quality["span"],
         "read": rows["read"],

@@ -6,7 +6,7 @@ import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +21,7 @@ from hostcast.telemetry.formats.reading import read_file
 from hostcast.telemetry.place import counted_from
 from hostcast.telemetry.wanted import Wanted
 
-__all__ = ["BLOCK_ROWS", "RawBlock", "Stretch", "read_stretch", "stretches_of"]
+__all__ = ["BLOCK_ROWS", "RawBlock", "Stretch", "Unread", "read_stretch", "stretches_of"]
 
 # a block, with all that is made from it, takes some hundred megabytes
 BLOCK_ROWS = 1 << 20
@@ -62,6 +62,17 @@ class RawBlock:
 
     columns: Columns
     first_row: int
+
+
+class Unread(Protocol):
+    """Rows of another source than files, to be read by one thread, as often as it takes."""
+
+    @property
+    def bytes(self) -> int:
+        """About how many they take on disk."""
+
+    def read(self, wanted: Wanted) -> Iterator[RawBlock]:
+        """The rows, a bounded number at a time."""
 
 
 def stretches_of(path: Path) -> list[Stretch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -24,12 +24,14 @@ class Columns:
         chosen: hostcast's name -> the file's.
         present: names of all the file's columns.
         encoding: of text, None for Parquet.
+        told: what the source has to say on the rows up to here, JSON-able.
     """
 
     arrays: Mapping[str, Any]
     chosen: Mapping[str, str]
     present: tuple[str, ...]
     encoding: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
