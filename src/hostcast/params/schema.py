@@ -88,6 +88,7 @@ class SimulateParams(Section):
 
 
 class PrepareParams(Section):
+    engine: Literal["local", "ray"]
     source: Literal["simulate", "files"]
     path: Name
     columns: dict[str, Name]
@@ -273,6 +274,7 @@ class RuntimeParams(Section):
     persistent_workers: bool
     progress: bool
     accelerator: Literal["auto", "cpu", "gpu"]
+    ray_address: Name | None
 
 
 class Params(Section):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from hostcast.parts import each_in_order
+from hostcast.parts import Pool, Threads
 from hostcast.telemetry.discovery import label_of
 from hostcast.telemetry.formats import Stretch, read_stretch
 from hostcast.telemetry.observations import Block, Observations, join, typed_block
@@ -61,15 +62,17 @@ class _Task:
 def take_in(
     inputs: Mapping[int, Sequence[Stretch | Block]],
     reading: Reading,
+    pool: Pool,
     *,
     only: Mapping[str, Set[int]] | None = None,
     note: Callable[[int], None],
 ) -> Intake:
-    """Read inputs on all cores.
+    """Read inputs.
 
     Args:
         inputs: by number, in the order read: a file's stretches, or blocks in memory.
         reading: how.
+        pool: who reads files; what is in memory stays in this process.
         only: servers and stretches of time to put rows aside of; None = all.
         note: called with the number of rows that were read since the last call.
 
@@ -79,10 +82,9 @@ def take_in(
     intake = Intake()
     parts: dict[int, list[Survey]] = {number: [] for number in inputs}
 
-    def work(task: _Task) -> tuple[list[tuple[int, Survey]], list[Run]]:
-        return _read(task, reading, only)
-
-    for surveys, runs in each_in_order(work, _tasks(inputs)):
+    if any(isinstance(stretch, Block) for stretches in inputs.values() for stretch in stretches):
+        pool = Threads()
+    for surveys, runs in pool.each_in_order(partial(_read, reading, only), _tasks(inputs)):
         for number, survey in surveys:
             parts[number].append(survey)
         intake.runs.extend(runs)
@@ -106,7 +108,7 @@ def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
 
 
 def _read(
-    task: _Task, reading: Reading, only: Mapping[str, Set[int]] | None
+    reading: Reading, only: Mapping[str, Set[int]] | None, task: _Task
 ) -> tuple[list[tuple[int, Survey]], list[Run]]:
     surveys: list[tuple[int, Survey]] = []
     runs: list[Run] = []

@@ -14,7 +14,7 @@ import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.parts import Layout, PartCache, publish, read_frame, workshop, write_index
+from hostcast.parts import Layout, PartCache, pool_of, publish, read_frame, workshop, write_index
 from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.quality import quality_report
 from hostcast.telemetry.selection import Discarded, check_targets, select_servers, typical
@@ -86,11 +86,14 @@ def prepare_into(folder: Path, params: Params, *, kept: Path | None = None) -> R
         raise HostcastError(
             f"base.freq {params.base.freq} is finer than a microsecond", remedy="set a longer base.freq"
         )
-    source = source_of(params, wanted)
-    with workshop(folder) as place:
+    with (
+        workshop(folder) as place,
+        pool_of(params.prepare.engine, params.runtime.ray_address, place) as pool,
+    ):
+        source = source_of(params, wanted, pool)
         lasting = kept is not None and source.lasting
         cache = PartCache(kept if lasting and kept is not None else place / "cache")
-        gathered = gather(source, params, wanted, step_micros, cache, place)
+        gathered = gather(source, params, wanted, step_micros, cache, place, pool)
         grid, quality = _checked(gathered, params, wanted, source)
         publish([(cache.path(key), file) for key, file in gathered.files(grid.layout)], folder)
         write_index(folder, grid.layout, [file for _, file in gathered.files(grid.layout)])

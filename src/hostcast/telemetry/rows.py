@@ -9,7 +9,7 @@ from pathlib import Path
 import hostcast.params
 import hostcast.telemetry
 from hostcast.params import Params
-from hostcast.parts import PartCache, code_digest, digest_of, row_bar
+from hostcast.parts import PartCache, Pool, code_digest, digest_of, row_bar
 from hostcast.telemetry.intake import Intake, Reading, take_in
 from hostcast.telemetry.runs import Run
 from hostcast.telemetry.sources import Source
@@ -19,7 +19,7 @@ from hostcast.telemetry.wanted import Wanted
 __all__ = ["Rows"]
 
 # of section prepare, what decides neither how rows are read nor how they are cleaned
-_LATER = {"source", "path", "simulate", "min_rows", "on_empty_server"}
+_LATER = {"source", "path", "engine", "simulate", "min_rows", "on_empty_server"}
 
 
 class Rows:
@@ -32,6 +32,7 @@ class Rows:
         step_micros: length of a step.
         cache: of what is known.
         workshop: folder for rows put aside.
+        pool: who reads.
 
     Attributes:
         key: of all but the inputs that decides what is read and how it is cleaned.
@@ -49,8 +50,10 @@ class Rows:
         step_micros: int,
         cache: PartCache,
         workshop: Path,
+        pool: Pool,
     ) -> None:
         self.source = source
+        self._pool = pool
         self._shown = params.runtime.progress
         self._reading = Reading(wanted, params.prepare.timezone, step_micros, workshop)
         content = params.prepare.model_dump(mode="json", exclude=_LATER)
@@ -98,4 +101,4 @@ class Rows:
         inputs = {number: self.source.inputs[number].stretches for number in numbers}
         reading = Reading(self._reading.wanted, self._reading.timezone, self._reading.step_micros, folder)
         with row_bar("reading", None, shown=self._shown) as bar:
-            return take_in(inputs, reading, only=only, note=bar.update)
+            return take_in(inputs, reading, self._pool, only=only, note=bar.update)

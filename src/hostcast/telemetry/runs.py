@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from hostcast.files import unsynced_path
 from hostcast.parts import CHUNK_STEPS
 from hostcast.telemetry.observations import Observations
 
@@ -84,7 +85,7 @@ class Run:
         """Put rows aside; None if there are none."""
         if not len(rows.micros):
             return None
-        with path.open("wb") as file:
+        with unsynced_path(path) as temporary, temporary.open("wb") as file:
             np.ascontiguousarray(rows.micros).tofile(file)
             np.ascontiguousarray(rows.values).tofile(file)
         chunk = rows.chunk

@@ -6,10 +6,11 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hostcast.params import Params
-from hostcast.parts import Layout, PartCache, PartFile, digest_of, each_in_order, group_bounds, row_bar
+from hostcast.parts import Layout, PartCache, PartFile, Pool, digest_of, group_bounds, row_bar
 from hostcast.telemetry.groups import Group, GroupResult, GroupWork
 from hostcast.telemetry.rows import Rows
 from hostcast.telemetry.selection import check_spacing
@@ -44,7 +45,13 @@ class Gathered:
 
 
 def gather(
-    source: Source, params: Params, wanted: Wanted, step_micros: int, cache: PartCache, workshop: Path
+    source: Source,
+    params: Params,
+    wanted: Wanted,
+    step_micros: int,
+    cache: PartCache,
+    workshop: Path,
+    pool: Pool,
 ) -> Gathered:
     """Read what is new, and work on the groups that it touches.
 
@@ -55,11 +62,12 @@ def gather(
         step_micros: length of a step.
         cache: of finished work.
         workshop: folder for rows put aside.
+        pool: who does the work.
 
     Raises:
         HostcastError: see `take_in` and `check_spacing`.
     """
-    rows = Rows(source, params, wanted, step_micros, cache, workshop)
+    rows = Rows(source, params, wanted, step_micros, cache, workshop, pool)
     surveys = [rows.surveys[number] for number in range(len(source.inputs))]
     survey = Survey.merged(surveys)
     groups = list(_groups(survey, surveys, source, rows.key))
@@ -73,7 +81,7 @@ def gather(
                 name: chunks for number, chunks in waiting.items() for name in groups[number].names if chunks
             }
             work = GroupWork(params, wanted, step_micros, cache, rows.of(needed) if needed else [])
-            results.update(_worked_on(work, groups, waiting, even_sparse=even_sparse))
+            results.update(_worked_on(pool, work, groups, waiting, even_sparse=even_sparse))
             bar.update(sum(groups[number].rows for number in waiting if not results[number].lacking))
             waiting = {number: results[number].lacking for number in waiting if results[number].lacking}
             if not waiting and not even_sparse:
@@ -81,16 +89,26 @@ def gather(
                 even_sparse = True
                 waiting = {n: frozenset(groups[n].keys) for n, result in results.items() if result.sparse}
     ordered = [results[number] for number in range(len(groups))]
+    for group, result in zip(groups, ordered, strict=True):
+        cache.claim([*group.keys.values(), *(key for key, _ in result.parts)])
     return Gathered(survey, [own.read for own in surveys], groups, ordered)
 
 
 def _worked_on(
-    work: GroupWork, groups: list[Group], waiting: dict[int, frozenset[int]], *, even_sparse: bool
+    pool: Pool,
+    work: GroupWork,
+    groups: list[Group],
+    waiting: dict[int, frozenset[int]],
+    *,
+    even_sparse: bool,
 ) -> Iterator[tuple[int, GroupResult]]:
-    def one(number: int) -> GroupResult:
-        return work.result(groups[number], waiting[number], even_sparse=even_sparse)
+    tasks = ((groups[number], chunks) for number, chunks in waiting.items())
+    made = pool.each_in_order(partial(_one, work, even_sparse), tasks)
+    return zip(waiting, made, strict=True)
 
-    return zip(waiting, each_in_order(one, waiting), strict=True)
+
+def _one(work: GroupWork, even_sparse: bool, task: tuple[Group, frozenset[int]]) -> GroupResult:
+    return work.result(*task, even_sparse=even_sparse)
 
 
 def _apart(results: dict[int, GroupResult]) -> Counter[int]:
