@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 _PRELOADED = [
     "hostcast.benchmark.gains.training",
     "hostcast.benchmark.engines.bench",
+    "hostcast.benchmark.data.training",
     "tensorboard",
     "matplotlib.figure",
 ]

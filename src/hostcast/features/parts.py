@@ -27,6 +27,7 @@ from hostcast.parts import (
     code_digest,
     column_names,
     digest_of,
+    open_cache,
     part_numbers,
     part_table,
     part_texts,
@@ -59,9 +60,9 @@ def featurize_into(folder: Path, prepared: Path, params: Params, *, kept: Path |
     require_reach(int(index.layout.rows.max()), params)
     with (
         workshop(folder) as place,
+        open_cache(kept, place) as cache,
         pool_of(params.prepare.engine, params.runtime.ray_address, place) as pool,
     ):
-        cache = PartCache(place if kept is None else kept)
         work = _Work(index, params, schema, cache)
         made: list[tuple[str, PartFile]] = []
         with row_bar("featurizing", int(index.layout.rows.sum()), shown=params.runtime.progress) as bar:
@@ -75,8 +76,6 @@ def featurize_into(folder: Path, prepared: Path, params: Params, *, kept: Path |
         ]
         publish([(cache.path(key), file) for (key, _), file in zip(made, files, strict=True)], folder)
         write_index(folder, index.layout, files)
-        if kept is not None:
-            cache.prune()
     return schema
 
 

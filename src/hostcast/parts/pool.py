@@ -17,7 +17,14 @@ Result = TypeVar("Result")
 
 
 class Pool(Protocol):
-    """Who does the work."""
+    """Who does the work.
+
+    Attributes:
+        shares_memory: whether results may hold what is large.
+    """
+
+    @property
+    def shares_memory(self) -> bool: ...
 
     def each_in_order(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Results of `work` for each task, in the tasks' order, a few tasks ahead of who takes them.
@@ -35,6 +42,8 @@ class Pool(Protocol):
 
 class Threads:
     """All cores of this machine."""
+
+    shares_memory = True
 
     def each_in_order(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """See `Pool`."""

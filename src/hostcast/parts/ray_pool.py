@@ -49,6 +49,8 @@ class RayPool:
         home: where the work's files are.
     """
 
+    shares_memory = False
+
     def __init__(self, ray: Any, home: Home) -> None:
         self._ray = ray
         self._home = home

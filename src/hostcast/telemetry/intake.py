@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from hostcast.parts import Pool, Threads
 from hostcast.telemetry.discovery import label_of
@@ -21,6 +22,8 @@ __all__ = ["SMALL_BYTES", "Intake", "Reading", "take_in"]
 # inputs that are smaller share a task, and their rows a run
 SMALL_BYTES = 16 << 20
 RUN_ROWS = 1 << 20
+# rows put aside up to this size stay in memory
+MEMORY_BYTES = 768 << 20
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,20 @@ class Intake:
     runs: list[Run] = field(default_factory=list)
 
 
+class _Room:
+    """How much memory rows put aside take; where they lie makes no difference to anything else."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._lock = Lock()
+
+    def taken(self, more: int) -> int:
+        """Bytes, with `more` of them."""
+        with self._lock:
+            self._bytes += more
+            return self._bytes
+
+
 @dataclass(frozen=True)
 class _Task:
     number: int
@@ -82,9 +99,10 @@ def take_in(
     intake = Intake()
     parts: dict[int, list[Survey]] = {number: [] for number in inputs}
 
+    room = _Room() if pool.shares_memory else None
     if any(isinstance(stretch, Block) for stretches in inputs.values() for stretch in stretches):
         pool = Threads()
-    for surveys, runs in pool.each_in_order(partial(_read, reading, only), _tasks(inputs)):
+    for surveys, runs in pool.each_in_order(partial(_read, reading, only, room), _tasks(inputs)):
         for number, survey in surveys:
             parts[number].append(survey)
         intake.runs.extend(runs)
@@ -108,7 +126,7 @@ def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
 
 
 def _read(
-    reading: Reading, only: Mapping[str, Set[int]] | None, task: _Task
+    reading: Reading, only: Mapping[str, Set[int]] | None, room: _Room | None, task: _Task
 ) -> tuple[list[tuple[int, Survey]], list[Run]]:
     surveys: list[tuple[int, Survey]] = []
     runs: list[Run] = []
@@ -116,7 +134,9 @@ def _read(
 
     def write() -> None:
         rows = held[0][1] if len(held) == 1 else _sorted([rows for rows, _ in held], reading)
-        path = reading.folder / f"run-{task.number:06d}-{len(runs):04d}"
+        path = None
+        if room is None or room.taken(rows.micros.nbytes + rows.values.nbytes) > MEMORY_BYTES:
+            path = reading.folder / f"run-{task.number:06d}-{len(runs):04d}"
         run = Run.write(rows if only is None else rows.only(only), path)
         if run is not None:
             runs.append(run)

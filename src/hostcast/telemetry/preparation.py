@@ -14,7 +14,7 @@ import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.parts import Layout, PartCache, pool_of, publish, read_frame, workshop, write_index
+from hostcast.parts import Layout, open_cache, pool_of, publish, read_frame, workshop, write_index
 from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.quality import quality_report
 from hostcast.telemetry.selection import Discarded, check_targets, select_servers, typical
@@ -91,14 +91,12 @@ def prepare_into(folder: Path, params: Params, *, kept: Path | None = None) -> R
         pool_of(params.prepare.engine, params.runtime.ray_address, place) as pool,
     ):
         source = source_of(params, wanted, pool)
-        lasting = kept is not None and source.lasting
-        cache = PartCache(kept if lasting and kept is not None else place / "cache")
-        gathered = gather(source, params, wanted, step_micros, cache, place, pool)
-        grid, quality = _checked(gathered, params, wanted, source)
-        publish([(cache.path(key), file) for key, file in gathered.files(grid.layout)], folder)
-        write_index(folder, grid.layout, [file for _, file in gathered.files(grid.layout)])
-        if lasting:
-            cache.prune()
+        with open_cache(kept if source.lasting else None, place / "cache") as cache:
+            gathered = gather(source, params, wanted, step_micros, cache, place, pool)
+            grid, quality = _checked(gathered, params, wanted, source)
+            made = list(gathered.files(grid.layout))
+            publish([(cache.path(key), file) for key, file in made], folder)
+            write_index(folder, grid.layout, [file for _, file in made])
     _log_summary(quality)
     return Report(quality, source.noise_floor)
 

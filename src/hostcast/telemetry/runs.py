@@ -65,43 +65,50 @@ class Sorted:
 
 @dataclass(frozen=True)
 class Run:
-    """A block's rows in a file: all times, then all values.
+    """A block's rows, put aside in a file (all times, then all values) or, while they are few, in memory.
 
     Attributes:
-        path: the file.
         names, bounds: see `Sorted`.
         metrics: values of a row.
         chunks: first and last stretch of time.
+        path: the file; None = in memory.
+        rows: in memory.
     """
 
-    path: Path
     names: list[str]
     bounds: Ints
     metrics: int
     chunks: tuple[int, int]
+    path: Path | None
+    rows: Sorted | None
 
     @classmethod
-    def write(cls, rows: Sorted, path: Path) -> Self | None:
-        """Put rows aside; None if there are none."""
+    def write(cls, rows: Sorted, path: Path | None) -> Self | None:
+        """Put rows aside in a file, or without a path in memory; None if there are none."""
         if not len(rows.micros):
             return None
-        with unsynced_path(path) as temporary, temporary.open("wb") as file:
-            np.ascontiguousarray(rows.micros).tofile(file)
-            np.ascontiguousarray(rows.values).tofile(file)
+        if path is not None:
+            with unsynced_path(path) as temporary, temporary.open("wb") as file:
+                np.ascontiguousarray(rows.micros).tofile(file)
+                np.ascontiguousarray(rows.values).tofile(file)
         chunk = rows.chunk
         span = (chunk, chunk) if isinstance(chunk, int) else (int(chunk.min()), int(chunk.max()))
-        return cls(path, rows.names, rows.bounds, rows.values.shape[1], span)
+        kept = rows if path is None else None
+        return cls(rows.names, rows.bounds, rows.values.shape[1], span, path, kept)
 
     def of(self, first: str, last: str) -> tuple[list[str], Ints, Ints, Floats]:
         """Rows of the servers from `first` to `last` by name: names, rows of each, times, values."""
         low, high = bisect_left(self.names, first), bisect_right(self.names, last)
-        begin, end, total = int(self.bounds[low]), int(self.bounds[high]), int(self.bounds[-1])
+        begin, end = int(self.bounds[low]), int(self.bounds[high])
+        counts = np.diff(self.bounds[low : high + 1])
+        if self.rows is not None:
+            return self.names[low:high], counts, self.rows.micros[begin:end], self.rows.values[begin:end]
+        assert self.path is not None, "rows are in a file or in memory"
         with self.path.open("rb") as file:
             file.seek(begin * 8)
             micros = np.fromfile(file, np.int64, end - begin)
-            file.seek(total * 8 + begin * self.metrics * 4)
+            file.seek(int(self.bounds[-1]) * 8 + begin * self.metrics * 4)
             values = np.fromfile(file, np.float32, (end - begin) * self.metrics)
-        counts = np.diff(self.bounds[low : high + 1])
         return self.names[low:high], counts, micros, values.reshape(-1, self.metrics)
 
 
