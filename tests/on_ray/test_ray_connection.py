@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,6 +69,29 @@ def test_without_ray_the_error_says_how_to_install_it(
 def test_an_address_without_a_cluster_is_named(address: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(HostcastError, match=words), pool_of("ray", address, tmp_path):
         raise AssertionError
+
+
+def test_a_cluster_that_asks_for_a_token_is_told_from_one_that_is_not_there(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    # Ray keeps the token of its first connection for as long as a process lives
+    code = (
+        "import sys; from pathlib import Path; from hostcast.parts import pool_of\n"
+        "from hostcast.errors import HostcastError\n"
+        "try:\n"
+        "    with pool_of('ray', None, Path(sys.argv[1])): pass\n"
+        "except HostcastError as error: sys.exit(str(error))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "RAY_AUTH_TOKEN": "of-another-cluster", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"the Ray cluster at {nodes.address} asks for another token\n" in done.stderr
+    assert "RAY_AUTH_TOKEN_PATH" in done.stderr
 
 
 def test_an_engine_that_there_is_not_is_a_mistake_in_params() -> None:

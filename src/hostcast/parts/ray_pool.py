@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -159,6 +160,13 @@ def _connect(ray: Any, address: str) -> None:
         ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
         ray.shutdown()
+        # Ray tells of it at the far end of a chain of errors
+        if "AuthenticationError" in "".join(traceback.format_exception(error)):
+            raise HostcastError(
+                f"the Ray cluster at {address} asks for another token",
+                remedy="set RAY_AUTH_MODE=token, and put the cluster's token into ~/.ray/auth_token or where "
+                "RAY_AUTH_TOKEN_PATH says (docs/ray.md)",
+            ) from None
         raise HostcastError(
             f"there is no Ray cluster at {address}: {_first_line(error)}",
             remedy=f"start one (docs/ray.md), correct runtime.ray_address or ${ADDRESS}, "
