@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -23,12 +22,12 @@ NODE = {"num_cpus": 1, "object_store_memory": 100 << 20, "node_ip_address": "127
 class Nodes:
     """A head and one more node, each a process of its own with one processor."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
         self.cluster = Cluster(
             initialize_head=True,
-            head_node_args={**NODE, "include_dashboard": False, "temp_dir": str(folder)},
+            head_node_args={**NODE, "include_dashboard": False},
             connect=False,
         )
         self.second: Any = None
@@ -114,20 +113,27 @@ def _stopped_at_work(process: psutil.Process, ready: Callable[[int], bool]) -> b
     return False
 
 
-@pytest.fixture(scope="session")
-def running() -> Iterator[Nodes]:
+@pytest.fixture(scope="session", autouse=True)
+def _surroundings() -> Iterator[None]:
+    """Nothing of a cluster stays: neither its token at home nor its logs."""
     # sockets lie there, and their paths must be short
-    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    folder = tempfile.mkdtemp(prefix="ray-")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex())
-        nodes = Nodes(folder)
-        try:
-            yield nodes
-        finally:
-            nodes.close()
-            shutil.rmtree(folder, ignore_errors=True)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def running(_surroundings: None) -> Iterator[Nodes]:
+    nodes = Nodes()
+    try:
+        yield nodes
+    finally:
+        nodes.close()
 
 
 @pytest.fixture
