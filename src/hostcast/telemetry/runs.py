@@ -46,7 +46,8 @@ class Sorted:
         micros, values, counters = rows.micros, rows.values, rows.counters
         if (code[1:] < code[:-1]).any():
             order = np.argsort(code, kind="stable")
-            micros, values, counters = micros[order], values[order], counters[order]
+            # twice as fast as an index in brackets
+            micros, values, counters = (each.take(order, axis=0) for each in (micros, values, counters))
         counts = np.bincount(code, minlength=len(rows.names))
         bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         chunk = _chunk_of(micros, CHUNK_STEPS * step_micros)
