@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test check experiments tensorboard report lock clean
+.PHONY: help setup repro test check fuzz experiments tensorboard report lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ check: $(VENV)/.ready-test ## the quick part of the tests: no whole pipelines
 	ruff format --check .
 	mypy
 	pytest -m "not slow"
+
+# another seed each time; a failing input is kept, with the seed that makes it again
+fuzz: $(VENV)/.ready-test ## read damaged files for ten minutes (or HOSTCAST_FUZZ_SECONDS=60)
+	python tests/fuzz/fuzz_readers.py --seed $${HOSTCAST_FUZZ_SEED:-$$(date +%s)00000}
 
 experiments: $(VENV)/.ready ## the experiment table, headline columns only
 	@dvc exp show --only-changed --md --drop '^(src|stages|data|models|reports|epoch_seconds|all_against_baseline|cpu|cuda|memory|State|Executor).*'

@@ -53,6 +53,7 @@ def main(options: Options, params: Params) -> None:
 
 if __name__ == "__main__":
     given = Options.read()
-    outputs = [] if given.out else [paths.BENCHMARK_METRICS]
     work = partial(main, given)
-    sys.exit(run_stage("benchmark", work, metrics=outputs, restores=given.out is None))
+    if given.out is None:
+        sys.exit(run_stage("benchmark", work, metrics=[paths.BENCHMARK_METRICS]))
+    sys.exit(run_stage("benchmark", work, restores=False, again="run the same command again"))

@@ -112,7 +112,7 @@ def test_work_that_one_engine_finished_is_found_by_the_other_and_damage_is_told_
     assert damaged.name in caplog.text
 
 
-def test_a_bad_file_is_the_same_error_as_on_one_machine(nodes: Nodes, project: Path) -> None:
+def test_a_bad_file_is_the_same_error_or_the_same_loss_as_on_one_machine(nodes: Nodes, project: Path) -> None:
     (project / "raw" / "05 bad.csv").write_bytes(b"server,timestamp\nx,y\n")
     (project / "raw" / "06 bad.parquet").write_bytes(b"PAR1")
     told = []
@@ -123,6 +123,12 @@ def test_a_bad_file_is_the_same_error_as_on_one_machine(nodes: Nodes, project: P
     assert told[0] == told[1]
     assert "05 bad.csv" in told[0][0]
     assert {path.name for path in project.iterdir()} == {"raw"}
+    passed_over = [
+        prepare_into(Path(engine), params_of(engine, prepare={"on_bad_file": "skip"})).quality
+        for engine in ("local", "ray")
+    ]
+    assert passed_over[0] == passed_over[1]
+    assert digests(Path("local")) == digests(Path("ray"))
 
 
 def test_the_simulated_fleet_is_the_same_too(nodes: Nodes, project: Path) -> None:

@@ -140,10 +140,6 @@ def test_a_missing_column_names_those_that_are_there(kind, fault, fleet, tmp_pat
     assert "'memory_percent'" in error.problem and "prepare.columns" in error.remedy
 
 
-def test_semicolons_are_hinted_at(fault):
-    assert "commas" in fault("t.csv", (HEADER + GOOD).replace(",", ";")).problem
-
-
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.json", "t.jsonl", "t.csv.gz", "t.csv.zst"])
 def test_an_empty_file_is_named(name, fault):
     assert fault(name, b"").file.endswith(name)
@@ -283,7 +279,7 @@ def test_a_stray_timestamp_does_not_stretch_the_grid_over_decades(fault, fleet_o
 
 
 def test_a_constant_target_says_what_was_discarded(fault):
-    rows = "".join(f"a,2025-01-06T00:{5 * i:02d}:00Z,{-i},{i},{i},{i}\n" for i in range(6))
+    rows = "".join(f"a,2025-01-06T00:{5 * i:02d}:00Z,{-2 * i},{i},{i},{i}\n" for i in range(6))
     error = fault("t.csv", HEADER + rows)
     assert "the only valid value of the target is 0" in error.problem
     assert "5 values were outside prepare.ranges.cpu_percent; they count as missing" in error.problem
@@ -306,8 +302,8 @@ def test_telemetry_that_is_not_there_tells_of_queued_experiments(params_for, tmp
         ("t.csv", b"PAR1....PAR1", "a Parquet file"),
         ("t.json", gzip.compress(b"[]"), "gzip data"),
         ("t.csv", zstandard.compress(b"a,b"), "zstd data"),
-        ("t.csv", "server".encode("utf-16"), "UTF-16 text"),
-        ("t.jsonl", b"\xfe\xff\x00{", "UTF-16 text"),
+        ("t.parquet", "server".encode("utf-16"), "UTF-16 text"),
+        ("t.csv.gz", b"\xfe\xff\x00{", "UTF-16 text"),
         ("t.parquet", gzip.compress(b"PAR1"), "gzip data"),
         ("t.csv.gz", gzip.compress(b"PAR1"), "a Parquet file"),
     ],

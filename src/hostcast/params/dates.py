@@ -7,7 +7,7 @@ import re
 
 import pandas as pd
 
-__all__ = ["a_start", "share_or_date", "shown_instant"]
+__all__ = ["a_start", "an_instant", "share_or_date", "shown_instant"]
 
 # the calendar of a simulated fleet counts from 1970, and timestamps must stay readable
 _START_YEARS = (1971, 2200)
@@ -17,13 +17,21 @@ def share_or_date(value: object) -> object:
     """YAML reads 2025-01-20 as a date, a quoted one as text: both mean the same instant, in UTC."""
     if isinstance(value, (dt.date, dt.datetime, str)):
         try:
-            instant = _instant(value)
+            return _in_utc(value)
         except ValueError:
             raise ValueError(
                 f"{value!r} is neither a share between 0 and 1 nor a date such as 2025-01-20"
             ) from None
-        instant = instant.tz_localize("UTC") if instant.tz is None else instant.tz_convert("UTC")
-        return instant.isoformat()
+    return value
+
+
+def an_instant(value: object) -> object:
+    """A date, as YAML's own type or quoted, as an instant in UTC; anything else is left to the schema."""
+    if isinstance(value, (dt.date, dt.datetime, str)):
+        try:
+            return _in_utc(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a date; write e.g. 2025-01-20") from None
     return value
 
 
@@ -48,6 +56,11 @@ def shown_instant(value: pd.Timestamp | str) -> str:
     instant = pd.Timestamp(value)
     instant = instant.tz_localize("UTC") if instant.tz is None else instant.tz_convert("UTC")
     return f"{instant:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + " UTC"
+
+
+def _in_utc(value: dt.date | str) -> str:
+    instant = _instant(value)
+    return (instant.tz_localize("UTC") if instant.tz is None else instant.tz_convert("UTC")).isoformat()
 
 
 def _instant(value: dt.date | str) -> pd.Timestamp:

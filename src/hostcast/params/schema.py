@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from hostcast.params.dates import a_start, share_or_date, shown_instant
+from hostcast.params.dates import a_start, an_instant, share_or_date, shown_instant
+from hostcast.params.lengths import length_of
 
 __all__ = [
     "BaseParams",
     "BenchmarkParams",
+    "BytesOf",
     "EvaluateParams",
     "FeaturizeParams",
     "ModelParams",
@@ -56,12 +59,7 @@ class BaseParams(Section):
     @field_validator("freq")
     @classmethod
     def _fixed_length(cls, value: str) -> str:
-        try:
-            length = pd.Timedelta(1 * pd.tseries.frequencies.to_offset(value).nanos, unit="ns")
-        except (ValueError, TypeError):
-            raise ValueError(f"{value!r} is no fixed length of time; write e.g. 5min, 30s, 1h") from None
-        if length <= pd.Timedelta(0):
-            raise ValueError("must be longer than zero")
+        length_of(value)
         return value
 
     @field_validator("target_metrics")
@@ -72,7 +70,7 @@ class BaseParams(Section):
     @property
     def step(self) -> pd.Timedelta:
         """Length of one step."""
-        return pd.Timedelta(1 * pd.tseries.frequencies.to_offset(self.freq).nanos, unit="ns")
+        return length_of(self.freq)
 
 
 class SimulateParams(Section):
@@ -87,14 +85,27 @@ class SimulateParams(Section):
         return a_start(value)
 
 
+class BytesOf(Section):
+    bytes_of: Name
+
+
 class PrepareParams(Section):
     engine: Literal["local", "ray"]
     source: Literal["simulate", "files"]
     path: Name
-    columns: dict[str, Name]
+    columns: dict[str, Name | Annotated[list[Name], Field(min_length=1)]]
     covariates: list[Name]
     static: list[Name]
     timezone: str
+    encoding: str | None
+    decimal: Literal["auto", "point", "comma"]
+    on_bad_file: Literal["fail", "skip"]
+    sentinels: list[float]
+    units: dict[str, Literal["fraction"] | BytesOf]
+    counters: list[Name]
+    rename_servers: dict[str, Name]
+    not_after: Annotated[str | None, BeforeValidator(an_instant)]
+    max_clock_skew: str | None
     ranges: dict[str, Annotated[list[float | None], Field(min_length=2, max_length=2)]]
     min_rows: PositiveInt
     on_empty_server: Literal["fail", "drop"]
@@ -112,6 +123,36 @@ class PrepareParams(Section):
             pd.Timestamp(0, tz=value)
         except Exception:  # zoneinfo, pytz and dateutil each raise their own type
             raise ValueError(f"{value!r} is not a time zone; write e.g. UTC or Europe/Berlin") from None
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                "".encode(value)
+            except LookupError:
+                raise ValueError(f"{value!r} is not a text encoding; write e.g. latin-1 or cp1252") from None
+        return value
+
+    @field_validator("counters")
+    @classmethod
+    def _named_once(cls, value: list[str]) -> list[str]:
+        return _all_distinct(value)
+
+    @field_validator("rename_servers")
+    @classmethod
+    def _final_names(cls, value: dict[str, str]) -> dict[str, str]:
+        twice = sorted(set(value) & set(value.values()))
+        if twice:
+            raise ValueError(f"{twice} is both an old and a new name; write the name that holds in the end")
+        return value
+
+    @field_validator("max_clock_skew")
+    @classmethod
+    def _a_length(cls, value: str | None) -> str | None:
+        if value is not None:
+            length_of(value)
         return value
 
     @field_validator("ranges")
@@ -309,6 +350,19 @@ class Params(Section):
                 f"prepare.ranges names {ranged}, which is neither a target nor a covariate; "
                 f"known are {sorted(known)}"
             )
+        for key, named in (("units", self.prepare.units), ("counters", self.prepare.counters)):
+            unknown = sorted(set(named) - known)
+            if unknown:
+                raise ValueError(
+                    f"prepare.{key} names {unknown}, which is neither a target nor a covariate; "
+                    f"known are {sorted(known)}"
+                )
+        shares = [name for name in self.prepare.counters if isinstance(self.prepare.units.get(name), BytesOf)]
+        if shares:
+            raise ValueError(
+                f"prepare.units makes {shares} a share of a total, and prepare.counters a rate: "
+                "a counter has no total"
+            )
         if self.prepare.source == "files":
             _refuse_shared_sources(
                 ["server", "timestamp", *targets, *self.prepare.covariates, *self.prepare.static],
@@ -333,13 +387,12 @@ def _without_reserved(names: list[str]) -> list[str]:
     return names
 
 
-def _refuse_shared_sources(names: list[str], mapping: dict[str, str]) -> None:
+def _refuse_shared_sources(names: list[str], mapping: Mapping[str, str | list[str]]) -> None:
     taken: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        source = mapping.get(name, name)
-        if source in taken:
-            raise ValueError(
-                f"prepare.columns takes both {taken[source]!r} and {name!r} "
-                f"from the source's column {source!r}"
-            )
-        taken[source] = name
+        given = mapping.get(name, name)
+        for source in [given] if isinstance(given, str) else given:
+            if source in taken:
+                other = f"both {taken[source]!r} and {name!r}" if taken[source] != name else f"{name!r} twice"
+                raise ValueError(f"prepare.columns takes {other} from the source's column {source!r}")
+            taken[source] = name

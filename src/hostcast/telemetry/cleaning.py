@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hostcast.telemetry.observations import Observations
+from hostcast.telemetry.suspicion import Suspects
 
 __all__ = ["LARGEST", "Cleaned", "clean"]
 
@@ -28,8 +28,10 @@ class Cleaned:
         server: server code, (observations,).
         step: microseconds since 1970, divided by the step's length and rounded down, (observations,).
         values: float32, NaN = missing, finite else, (observations, metrics).
-        infinite, out_of_range: for each metric, values taken as missing; the first counts those beyond
-            `LARGEST` too.
+        infinite, out_of_range, below_range: for each metric, values taken as missing; the first counts
+            those beyond `LARGEST` too, the last is the part of the second that was too low.
+        off_step: rows kept whose time is not the start of a step.
+        suspects: columns that look like something else than they are taken for.
         merged: rows merged into another one, by reason.
         dropped: rows left out, by reason.
     """
@@ -39,33 +41,52 @@ class Cleaned:
     values: Floats
     infinite: Mapping[str, int]
     out_of_range: Mapping[str, int]
+    below_range: Mapping[str, int]
+    off_step: int
+    suspects: Suspects
     merged: Counter[str]
     dropped: Counter[str]
 
 
 def clean(
-    rows: Observations,
+    server: Ints,
+    micros: Ints,
+    given: Floats,
     metrics: Sequence[str],
     ranges: Mapping[str, Sequence[float | None]],
     step_micros: int,
+    *,
+    counters: Sequence[str] = (),
+    cutoff: Ints | None = None,
 ) -> Cleaned:
     """Mask implausible values, merge duplicates and average what falls into one step.
 
     Step t covers [t, t + length): the value at t holds nothing observed once t's step has ended, and
     becomes known when it ends. A mean of several rows is taken over their valid values, in float64.
     The outcome does not depend on the order of the rows.
+
+    Args:
+        server, micros, given: rows of some servers: codes, times and values, with counters turned into
+            rates.
+        counters: metrics that are known to come from counters.
+        cutoff: for each server code the time from which its clock is not believed.
     """
-    values = rows.values.copy()
-    infinite, outside = _masked(values, metrics, ranges)
+    if _rising(server, micros):
+        values = given.copy()
+    else:
+        order = np.lexsort((micros, server))
+        server, micros, values = server[order], micros[order], given[order]
+    doubtful = Suspects.among(server, values, metrics, ranges, counters)
+    infinite, outside, below = _masked(values, metrics, ranges)
 
     valid = _some_valid(values)
-    server, micros = rows.server, rows.micros
+    believed = np.ones(len(server), np.bool_) if cutoff is None else micros < cutoff[server]
+    dropped = Counter(clock_skew=int((~believed).sum()), without_valid_value=int((believed & ~valid).sum()))
+    valid &= believed
     if not valid.all():
         server, micros, values = server[valid], micros[valid], values[valid]
-    if not _rising(server, micros):
-        order = np.lexsort((micros, server))
-        server, micros, values = server[order], micros[order], values[order]
     step = np.floor_divide(micros, step_micros)
+    off_step = int((step * step_micros != micros).sum())
 
     repeated = _same(server, step)
     merged: Counter[str] = Counter()
@@ -78,21 +99,24 @@ def clean(
         values=values,
         infinite=infinite,
         out_of_range=outside,
+        below_range=below,
+        off_step=off_step,
+        suspects=doubtful,
         merged=merged,
-        dropped=Counter(without_valid_value=int((~valid).sum())),
+        dropped=dropped,
     )
 
 
 def _masked(
     values: Floats, metrics: Sequence[str], ranges: Mapping[str, Sequence[float | None]]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Set implausible values to NaN in place; how many there were, by metric."""
-    infinite, outside = {}, {}
+) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Set implausible values to NaN in place; how many there were by metric, and how many too low."""
+    infinite, outside, below = {}, {}, {}
     for position, name in enumerate(metrics):
         column = values[:, position]
         low, high = ranges.get(name, (None, None))
         if _within(column, low, high):
-            infinite[name] = outside[name] = 0
+            infinite[name] = outside[name] = below[name] = 0
             continue
         endless = np.abs(column) > np.float32(LARGEST)  # NaN is not
         column[endless] = np.nan
@@ -101,11 +125,12 @@ def _masked(
         # the bounds in float32 too: 0.1 must lie within [0.1, 1]
         if low is not None:
             beyond |= column < np.float32(low)
+        below[name] = int(beyond.sum())
         if high is not None:
             beyond |= column > np.float32(high)
         column[beyond] = np.nan
         outside[name] = int(beyond.sum())
-    return infinite, outside
+    return infinite, outside, below
 
 
 def _within(column: Floats, low: float | None, high: float | None) -> bool:

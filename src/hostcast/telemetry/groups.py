@@ -14,15 +14,20 @@ from hostcast.errors import HostcastError
 from hostcast.params import Params
 from hostcast.parts import CHUNK_STEPS, Layout, Part, PartCache, PartFile, digest_of, part_table, write_part
 from hostcast.telemetry.cleaning import Cleaned, clean
-from hostcast.telemetry.observations import Observations, static_value
+from hostcast.telemetry.counters import Rates, rates
+from hostcast.telemetry.observations import static_value
 from hostcast.telemetry.runs import Run
 from hostcast.telemetry.selection import fit, stray_time, typical
-from hostcast.telemetry.units import ColumnSums, UnitFacts, fill
+from hostcast.telemetry.suspicion import Suspects
+from hostcast.telemetry.units import COUNTS, ColumnSums, UnitFacts, fill
+from hostcast.telemetry.values import single
 from hostcast.telemetry.wanted import Wanted
 
 __all__ = ["Group", "GroupFacts", "GroupResult", "GroupWork"]
 
 Ints = npt.NDArray[np.int64]
+
+_NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,20 @@ class Group:
         keys: for each stretch of time with rows, the key of all that decides what cleaning finds in it.
         texts: for each static column, each server's texts.
         rows: as read.
+        cutoffs: for servers whose clocks went wrong, the time from which they are not believed.
+        history: whether a stretch of time takes the rows of all before it, as counters do.
     """
 
     names: list[str]
     keys: Mapping[int, str]
     texts: Mapping[str, Mapping[str, Set[str]]]
     rows: int
+    cutoffs: Mapping[str, int]
+    history: bool
+
+    def read_for(self, chunks: Set[int]) -> frozenset[int]:
+        """Stretches of time whose rows are needed to clean some of them."""
+        return frozenset(k for k in self.keys if k <= max(chunks)) if self.history else frozenset(chunks)
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,8 @@ class GroupFacts:
         first, last: each server's first and last observed step; meaningless where none is.
         gap: most steps in a row without an observation.
         apart: each server's distances between one observation and the next, and how often each occurs.
-        counts: infinite, out_of_range, merged and dropped, see `Cleaned`.
+        counts: `COUNTS`, see `UnitFacts`.
+        suspects: (server, metric, kind), see `Suspects`.
     """
 
     observed: Ints
@@ -61,15 +75,14 @@ class GroupFacts:
     gap: Ints
     apart: list[Counter[int]]
     counts: Mapping[str, Counter[str]]
+    suspects: Sequence[tuple[int, str, str]]
 
     @classmethod
     def of(cls, servers: int, units: Mapping[int, UnitFacts]) -> GroupFacts:
         """Put together what was found in each stretch of time."""
         observed, filled, first, last, gap = (np.zeros(servers, np.int64) for _ in range(5))
         apart: list[Counter[int]] = [Counter() for _ in range(servers)]
-        counts: dict[str, Counter[str]] = {
-            kind: Counter() for kind in ("infinite", "out_of_range", "merged", "dropped")
-        }
+        counts: dict[str, Counter[str]] = {kind: Counter() for kind in COUNTS}
         for _, unit in sorted(units.items()):
             for kind, total in counts.items():
                 total.update(getattr(unit, kind))
@@ -86,7 +99,8 @@ class GroupFacts:
         for place, own in enumerate(apart):
             own[1] += max(int(observed[place]) - 1, 0) - own.total()
             gap[place] = max(own, default=1) - 1
-        return cls(observed, filled, first, last, gap, [+own for own in apart], counts)
+        suspects = Suspects.agreed([unit.suspects for unit in units.values()])
+        return cls(observed, filled, first, last, gap, [+own for own in apart], counts, suspects)
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,14 @@ class GroupResult:
     lacking: frozenset[int] = frozenset()
     sparse: bool = False
     errors: list[tuple[tuple[int, int, str], HostcastError]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A stretch of time, cleaned."""
+
+    cleaned: Cleaned
+    facts: UnitFacts
 
 
 @dataclass(frozen=True)
@@ -145,9 +167,9 @@ class GroupWork:
         for chunk, key in group.keys.items():
             noted = None if chunk in cleaned else self.cache.note(key)
             if noted is not None:
-                units[chunk] = UnitFacts(**noted)
+                units[chunk] = UnitFacts.from_dict(noted)
             elif chunk in cleaned:
-                units[chunk] = UnitFacts.of(cleaned[chunk], len(self.wanted.targets))
+                units[chunk] = cleaned[chunk].facts
                 self.cache.keep(key, units[chunk].to_dict())
         facts = GroupFacts.of(len(group.names), units)
         if len(units) < len(group.keys):
@@ -174,24 +196,28 @@ class GroupWork:
             return GroupResult(facts, errors=errors)
         if typical(sum(facts.apart, Counter())) > 1 and not even_sparse:
             return GroupResult(facts, sparse=True)
-        return self._laid_out(group, facts, kept, static, cleaned)
+        found = {chunk: unit.cleaned for chunk, unit in cleaned.items()}
+        return self._laid_out(group, facts, kept, static, found)
 
-    def _cleaned(self, group: Group, chunks: Set[int]) -> dict[int, Cleaned]:
+    def _cleaned(self, group: Group, chunks: Set[int]) -> dict[int, _Unit]:
         if not chunks:
             return {}
+        needed = group.read_for(chunks)
         place = {name: code for code, name in enumerate(group.names)}
-        codes, times, values = [], [], []
+        codes, times, values, readings = [], [], [], []
         for run in self.runs:
-            if run.chunks[1] < min(chunks) or run.chunks[0] > max(chunks):
+            if run.chunks[1] < min(needed) or run.chunks[0] > max(needed):
                 continue
-            names, counts, micros, numbers = run.of(group.names[0], group.names[-1])
+            names, counts, micros, numbers, counters = run.of(group.names[0], group.names[-1])
             if len(micros):
                 codes.append(np.repeat([place[name] for name in names], counts))
                 times.append(micros)
                 values.append(numbers)
+                readings.append(counters)
         if not codes:
             return {}
         server, when, rows = np.concatenate(codes), np.concatenate(times), np.concatenate(values)
+        found = self._rates(server, when, rows, np.concatenate(readings))
         # a unit after the other, and in it a server after the other
         length = CHUNK_STEPS * self.step_micros
         low = int(when.min()) // length
@@ -200,27 +226,41 @@ class GroupWork:
         narrow = key.astype(np.uint16 if int(key.max()) < 1 << 16 else np.uint32)
         if (narrow[1:] < narrow[:-1]).any():
             order = np.argsort(narrow, kind="stable")
-            narrow, server, when, rows = narrow[order], server[order], when[order], rows[order]
+            narrow, server, when, rows = (each.take(order, axis=0) for each in (narrow, server, when, rows))
+            found = {name: rate.of(order) for name, rate in found.items()}
+        cutoff = None
+        if group.cutoffs:
+            cutoff = np.array([group.cutoffs.get(name, _NEVER) for name in group.names], np.int64)
         cleaned = {}
         for chunk in sorted(chunks):
             edges = np.array([chunk - low, chunk - low + 1]) * servers
             begin, end = np.searchsorted(narrow, edges).tolist() if edges[1] > 0 else (0, 0)
             if begin < end:
-                cleaned[chunk] = self._clean(server[begin:end], when[begin:end], rows[begin:end])
+                own = slice(begin, end)
+                result = clean(
+                    server[own],
+                    when[own],
+                    rows[own],
+                    self.wanted.metrics,
+                    self.params.prepare.ranges,
+                    self.step_micros,
+                    counters=self.wanted.counters,
+                    cutoff=cutoff,
+                )
+                counted = {name: rate.counted(own) for name, rate in found.items()}
+                facts = UnitFacts.of(result, len(self.wanted.targets), counted)
+                cleaned[chunk] = _Unit(result, facts)
         return cleaned
 
-    def _clean(self, server: Ints, micros: Ints, values: npt.NDArray[np.float32]) -> Cleaned:
-        rows = Observations(
-            names=[],
-            server=server,
-            micros=micros,
-            values=values,
-            static={},
-            missing={},
-            read=len(server),
-            dropped=Counter(),
-        )
-        return clean(rows, self.wanted.metrics, self.params.prepare.ranges, self.step_micros)
+    def _rates(
+        self, server: Ints, micros: Ints, values: npt.NDArray[np.float32], readings: npt.NDArray[np.float64]
+    ) -> dict[str, Rates]:
+        """Each counter's rates, which also take their place among the values."""
+        found = {}
+        for place, name in enumerate(self.wanted.counters):
+            found[name] = rates(server, micros, readings[:, place])
+            values[:, self.wanted.metrics.index(name)] = single(found[name].values)
+        return found
 
     def _static(
         self, group: Group, kept: Sequence[int]

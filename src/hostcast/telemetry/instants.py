@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +16,16 @@ import pyarrow.compute as pc
 from hostcast.telemetry.place import Place, first_row, shown
 from hostcast.telemetry.values import decoded
 
-__all__ = ["Instants", "instants"]
+__all__ = ["NO_ZONE", "ZONE", "Instants", "instants"]
 
 Micros = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int8]
 
+ZONE, NO_ZONE = "zone", "no zone"
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_UNITS = tuple(_PER_SECOND)
+_NOTATIONS = (*_UNITS, ZONE, NO_ZONE)
 # Numbers count as time since 1970 only between 1980 and 2200: within that span the four units do not
 # overlap, and compact dates such as 20250106 or 202501061200 do not pass for seconds or milliseconds.
 _EARLIEST, _LATEST = 315_532_800, 7_258_118_400
@@ -43,11 +49,14 @@ class Instants:
         micros: microseconds since 1970 in UTC; meaningless where one of the masks is set.
         ambiguous: local times that a clock showed twice, as it was put back.
         nonexistent: local times that no clock showed, as it was put forward.
+        notations: rows by how their instant was written: `zone` (with a zone or offset), `no zone`,
+            and `s`, `ms`, `us`, `ns` (since 1970).
     """
 
     micros: Micros
     ambiguous: Mask
     nonexistent: Mask
+    notations: Counter[str]
 
 
 def instants(array: Any, place: Place, timezone: str) -> Instants:
@@ -68,7 +77,7 @@ def instants(array: Any, place: Place, timezone: str) -> Instants:
         kind = array.type
     if pa.types.is_timestamp(kind):
         micros = _scaled(np.asarray(array.cast(pa.int64())), kind.unit, place)
-        return _known(micros) if kind.tz is not None else _localized(micros, timezone)
+        return _known(micros, ZONE) if kind.tz is not None else _localized(micros, timezone)
     if pa.types.is_large_string(kind):
         return _from_text(array, place, timezone)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
@@ -76,9 +85,9 @@ def instants(array: Any, place: Place, timezone: str) -> Instants:
         numbers = array.cast(number, safe=False).to_numpy()
         if np.isnan(numbers).any():
             raise _missing(place, np.isnan(numbers))
-        micros, unread = _from_numbers(numbers)
-        _refuse(unread, array, place)
-        return _known(micros)
+        micros, units = _from_numbers(numbers)
+        _refuse(units < 0, array, place)
+        return _known(micros, *_UNITS, codes=units)
     raise place.error(f"holds {kind} where timestamps should be", remedy=_REMEDY)
 
 
@@ -94,9 +103,17 @@ def _refuse(unread: Mask, array: Any, place: Place) -> None:
         raise place.error(f"{shown(array[row - 1].as_py())} is not a timestamp", row=row, remedy=_REMEDY)
 
 
-def _known(micros: Micros) -> Instants:
+def _known(micros: Micros, *notations: str, codes: Codes | None = None) -> Instants:
+    """Instants without doubt; `codes` tells each row's notation where there are several."""
     nothing = np.zeros(len(micros), np.bool_)
-    return Instants(micros, nothing, nothing)
+    if codes is None:
+        codes = np.zeros(len(micros), np.int8)
+    return Instants(micros, nothing, nothing, _counted(codes, notations))
+
+
+def _counted(codes: Codes, notations: Sequence[str]) -> Counter[str]:
+    counts = np.bincount(codes, minlength=len(notations)).tolist()
+    return +Counter(dict(zip(notations, counts, strict=True)))
 
 
 def _scaled(stamps: Micros, unit: str, place: Place) -> Micros:
@@ -110,32 +127,37 @@ def _scaled(stamps: Micros, unit: str, place: Place) -> Micros:
     return stamps // 1000 if unit == "ns" else stamps * (10**6 // _PER_SECOND[unit])
 
 
-def _from_numbers(numbers: npt.NDArray[Any]) -> tuple[Micros, Mask]:
-    """Microseconds from numbers since 1970 whose unit their magnitude tells, and which fit no unit."""
+def _from_numbers(numbers: npt.NDArray[Any]) -> tuple[Micros, Codes]:
+    """Microseconds from numbers since 1970, and each number's unit by its magnitude, -1 = none fits."""
     micros = np.zeros(len(numbers), np.int64)
-    unread = np.ones(len(numbers), np.bool_)
-    for scale in _PER_SECOND.values():
+    units = np.full(len(numbers), -1, np.int8)
+    for unit, scale in enumerate(_PER_SECOND.values()):
         fits = (numbers >= _EARLIEST * scale) & (numbers < _LATEST * scale)
         chosen = numbers[fits]
         if chosen.dtype.kind == "f":
             micros[fits] = np.rint(chosen * (10**6 / scale)).astype(np.int64)
         else:
             micros[fits] = chosen // 1000 if scale == 10**9 else chosen * (10**6 // scale)
-        unread &= ~fits
-    return micros, unread
+        units[fits] = unit
+    return micros, units
 
 
 def _localized(wall: Micros, timezone: str) -> Instants:
     """Local clock readings (microseconds) -> instants."""
     if timezone == "UTC":
-        return _known(wall)
+        return _known(wall, NO_ZONE)
     distinct, back = np.unique(wall, return_inverse=True)
     clock = pd.DatetimeIndex(distinct.view("M8[us]"))
     never = np.zeros(len(clock), np.bool_)
     first = clock.tz_localize(timezone, ambiguous="NaT", nonexistent="shift_forward")
     real = clock.tz_localize(timezone, ambiguous=never, nonexistent="NaT")
     micros = first.as_unit("us").asi8
-    return Instants(micros[back], np.asarray(first.isna())[back], np.asarray(real.isna())[back])
+    return Instants(
+        micros[back],
+        np.asarray(first.isna())[back],
+        np.asarray(real.isna())[back],
+        +Counter({NO_ZONE: len(wall)}),
+    )
 
 
 def _from_text(array: Any, place: Place, timezone: str) -> Instants:
@@ -157,13 +179,17 @@ def _from_text(array: Any, place: Place, timezone: str) -> Instants:
     micros, unread = np.zeros(len(texts), np.int64), ~(numeric | dated)
     ambiguous, nonexistent = np.zeros(len(texts), np.bool_), np.zeros(len(texts), np.bool_)
     distinct = np.array(texts, object)
-    micros[numeric], unread[numeric] = _from_numbers(_numbers(distinct[numeric]))
+    notation = np.where(aware, _NOTATIONS.index(ZONE), _NOTATIONS.index(NO_ZONE)).astype(np.int8)
+    micros[numeric], notation[numeric] = _from_numbers(_numbers(distinct[numeric]))
+    unread |= notation < 0
     micros[aware], unread[aware] = _iso(distinct[aware], utc=True)
     wall, unread[naive] = _iso(distinct[naive], utc=False)
     _refuse(unread[codes], array, place)
     local = _localized(wall, timezone)
     micros[naive], ambiguous[naive], nonexistent[naive] = local.micros, local.ambiguous, local.nonexistent
-    return Instants(micros[codes], ambiguous[codes], nonexistent[codes])
+    return Instants(
+        micros[codes], ambiguous[codes], nonexistent[codes], _counted(notation[codes], _NOTATIONS)
+    )
 
 
 def _numbers(texts: npt.NDArray[Any]) -> npt.NDArray[Any]:

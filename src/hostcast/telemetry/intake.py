@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Lock
 
+from hostcast.errors import HostcastError
 from hostcast.parts import Pool, Threads
 from hostcast.telemetry.discovery import label_of
 from hostcast.telemetry.formats import Stretch, read_stretch
+from hostcast.telemetry.formats.columns import Columns
 from hostcast.telemetry.observations import Block, Observations, join, typed_block
 from hostcast.telemetry.place import counted_from
 from hostcast.telemetry.runs import Run, Sorted
@@ -35,12 +37,16 @@ class Reading:
         timezone: of timestamps that name none.
         step_micros: length of a step.
         folder: where rows are put aside.
+        skew: what parts spans of time, microseconds.
+        skip: whether inputs with a fault are passed over.
     """
 
     wanted: Wanted
     timezone: str
     step_micros: int
     folder: Path
+    skew: int
+    skip: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,12 @@ class Intake:
     Attributes:
         surveys: by the input's number.
         runs: the rows, in the order read.
+        faults: what was wrong with inputs that were passed over, by number.
     """
 
     surveys: dict[int, Survey] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
+    faults: dict[int, HostcastError] = field(default_factory=dict)
 
 
 class _Room:
@@ -76,6 +84,14 @@ class _Task:
     stretches: list[tuple[int, Stretch | Block]]
 
 
+@dataclass(frozen=True)
+class _Done:
+    inputs: frozenset[int]
+    surveys: list[tuple[int, Survey]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    faults: dict[int, HostcastError] = field(default_factory=dict)
+
+
 def take_in(
     inputs: Mapping[int, Sequence[Stretch | Block]],
     reading: Reading,
@@ -95,20 +111,39 @@ def take_in(
 
     Raises:
         HostcastError: see `read_file` and `typed_block`; of several, that of the first faulty input.
+            Faulty inputs that are passed over raise none.
     """
     intake = Intake()
     parts: dict[int, list[Survey]] = {number: [] for number in inputs}
+    alone: dict[int, list[Run]] = {}
 
     room = _Room() if pool.shares_memory else None
     if any(isinstance(stretch, Block) for stretches in inputs.values() for stretch in stretches):
         pool = Threads()
-    for surveys, runs in pool.each_in_order(partial(_read, reading, only, room), _tasks(inputs)):
-        for number, survey in surveys:
+    for done in pool.each_in_order(partial(_read, reading, only, room), _tasks(inputs)):
+        for number, survey in done.surveys:
             parts[number].append(survey)
-        intake.runs.extend(runs)
-        note(sum(survey.read for _, survey in surveys))
-    intake.surveys.update({number: Survey.merged(surveys) for number, surveys in parts.items()})
+        intake.runs.extend(done.runs)
+        if len(done.inputs) == 1:
+            alone.setdefault(min(done.inputs), []).extend(done.runs)
+        for number, error in done.faults.items():
+            intake.faults.setdefault(number, error)
+        note(sum(survey.read for _, survey in done.surveys))
+    for number in intake.faults:
+        # an input of several blocks may have left some before its fault was met
+        left = {id(run): run for run in alone.get(number, [])}
+        intake.runs[:] = [run for run in intake.runs if id(run) not in left]
+        for run in left.values():
+            if run.path is not None:
+                run.path.unlink()
+        del parts[number]
+    intake.surveys.update({number: Survey.merged(surveys, reading.skew) for number, surveys in parts.items()})
     return intake
+
+
+def _several(stretch: Stretch | Block) -> bool:
+    """Whether an input may be more blocks than this."""
+    return isinstance(stretch, Stretch) and not stretch.whole
 
 
 def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
@@ -116,6 +151,10 @@ def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
     size = count = 0
     for number, stretches in inputs.items():
         for stretch in stretches:
+            if waiting and waiting[-1][0] != number and (_several(waiting[-1][1]) or _several(stretch)):
+                # what is left of an input that turns out faulty must be told from all else
+                yield _Task(count, waiting)
+                waiting, size, count = [], 0, count + 1
             waiting.append((number, stretch))
             size += stretch.bytes if isinstance(stretch, Stretch) else stretch.values.nbytes
             if size >= SMALL_BYTES:
@@ -125,52 +164,55 @@ def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
         yield _Task(count, waiting)
 
 
-def _read(
-    reading: Reading, only: Mapping[str, Set[int]] | None, room: _Room | None, task: _Task
-) -> tuple[list[tuple[int, Survey]], list[Run]]:
-    surveys: list[tuple[int, Survey]] = []
-    runs: list[Run] = []
+def _read(reading: Reading, only: Mapping[str, Set[int]] | None, room: _Room | None, task: _Task) -> _Done:
+    done = _Done(frozenset(number for number, _ in task.stretches))
     held: list[tuple[Observations, Sorted]] = []
 
     def write() -> None:
         rows = held[0][1] if len(held) == 1 else _sorted([rows for rows, _ in held], reading)
+        rows = rows if only is None else rows.only(only)
         path = None
-        if room is None or room.taken(rows.micros.nbytes + rows.values.nbytes) > MEMORY_BYTES:
-            path = reading.folder / f"run-{task.number:06d}-{len(runs):04d}"
-        run = Run.write(rows if only is None else rows.only(only), path)
+        if room is None or room.taken(rows.nbytes) > MEMORY_BYTES:
+            path = reading.folder / f"run-{task.number:06d}-{len(done.runs):04d}"
+        run = Run.write(rows, path)
         if run is not None:
-            runs.append(run)
+            done.runs.append(run)
         held.clear()
 
-    for number, block in _blocks(task, reading):
-        rows = join([block], reading.wanted)
-        by_server = Sorted.of(rows, reading.step_micros)
-        surveys.append((number, Survey.of(rows, by_server)))
-        held.append((rows, by_server))
-        if sum(len(each.micros) for each, _ in held) >= RUN_ROWS:
-            write()
+    for number, stretch in task.stretches:
+        try:
+            for raw, block in _blocks(stretch, reading):
+                rows = join([block], reading.wanted)
+                by_server = Sorted.of(rows, reading.step_micros)
+                done.surveys.append((number, Survey.of(rows, by_server, raw, reading.skew)))
+                held.append((rows, by_server))
+                if sum(len(each.micros) for each, _ in held) >= RUN_ROWS:
+                    write()
+        except HostcastError as error:
+            if not reading.skip:
+                raise
+            done.faults.setdefault(number, error)
     if held:
         write()
-    return surveys, runs
+    return done
 
 
 def _sorted(blocks: Sequence[Observations], reading: Reading) -> Sorted:
     return Sorted.of(join(blocks, reading.wanted), reading.step_micros)
 
 
-def _blocks(task: _Task, reading: Reading) -> Iterable[tuple[int, Block]]:
-    for number, stretch in task.stretches:
-        if isinstance(stretch, Block):
-            yield number, stretch
-            continue
-        for raw in read_stretch(stretch, reading.wanted):
-            with counted_from(raw.first_row):
-                yield (
-                    number,
-                    typed_block(
-                        raw.columns,
-                        reading.wanted,
-                        file=label_of(stretch.path),
-                        timezone=reading.timezone,
-                    ),
-                )
+def _blocks(stretch: Stretch | Block, reading: Reading) -> Iterator[tuple[Columns | None, Block]]:
+    if isinstance(stretch, Block):
+        yield None, stretch
+        return
+    for raw in read_stretch(stretch, reading.wanted):
+        with counted_from(raw.first_row):
+            block = typed_block(
+                raw.columns.arrays,
+                reading.wanted,
+                file=label_of(stretch.path),
+                timezone=reading.timezone,
+                chosen=raw.columns.chosen,
+                step_micros=reading.step_micros,
+            )
+        yield raw.columns, block

@@ -19,7 +19,7 @@ from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.quality import quality_report
 from hostcast.telemetry.selection import Discarded, check_targets, select_servers, typical
 from hostcast.telemetry.sources import Source, source_of
-from hostcast.telemetry.units import ColumnSums
+from hostcast.telemetry.units import COUNTS, ColumnSums
 from hostcast.telemetry.wanted import Wanted
 from hostcast.telemetry.work import Gathered, gather
 
@@ -107,10 +107,7 @@ def _checked(
     """See that what was made is fit for use, and report on it."""
     facts = [result.facts for result in gathered.results]
     names = [name for group in gathered.groups for name in group.names]
-    counts = {
-        kind: sum((own.counts[kind] for own in facts), Counter[str]())
-        for kind in ("infinite", "out_of_range", "merged", "dropped")
-    }
+    counts = {kind: sum((own.counts[kind] for own in facts), Counter[str]()) for kind in COUNTS}
     discarded = Discarded(counts["out_of_range"], counts["infinite"])
     selection = select_servers(
         names,
@@ -120,6 +117,14 @@ def _checked(
         wanted.targets,
         min_rows=params.prepare.min_rows,
         on_empty_server=params.prepare.on_empty_server,
+        unwanted={
+            **dict.fromkeys(gathered.survey.too_late, "all its rows lie after prepare.not_after"),
+            **{
+                name: "its clock is wrong: all its rows lie past the fleet's end (prepare.max_clock_skew)"
+                for group in gathered.groups
+                for name in group.cutoffs
+            },
+        },
         file=source.name,
     )
     errors = [entry for result in gathered.results for entry in result.errors]
@@ -137,13 +142,19 @@ def _checked(
     )
     apart = dict(zip(names, (own for each in facts for own in each.apart), strict=True))
     return grid, quality_report(
-        origin=source.origin(gathered.rows),
+        origin=source.origin(gathered.surveys, gathered.faults, wanted),
         freq=params.base.freq,
         wanted=wanted,
         survey=gathered.survey,
         counts=counts,
         selection=selection,
         grid=grid,
+        overlap=gathered.survey.aliases.overlap(params.prepare.rename_servers),
+        suspects=[
+            (group.names[place], name, kind)
+            for group, own in zip(gathered.groups, facts, strict=True)
+            for place, name, kind in own.suspects
+        ],
         sparse={name: typical(apart[name]) for name in selection.kept if typical(apart[name]) > 1},
     )
 
@@ -181,7 +192,7 @@ def _log_summary(quality: dict[str, Any]) -> None:
     rows = quality["rows"]
     log.info(
         "prepared %d servers and %d steps (%d missing) from %d rows of %s: %d merged, %d dropped, "
-        "%d server(s) left out",
+        "%d server(s) left out%s",
         len(quality["servers"]),
         rows["grid_steps"],
         rows["missing_steps"],
@@ -190,4 +201,5 @@ def _log_summary(quality: dict[str, Any]) -> None:
         sum(rows["merged"].values()),
         sum(rows["dropped"].values()),
         len(quality["left_out"]),
+        f", {len(quality['skipped_files'])} file(s) skipped" if quality["skipped_files"] else "",
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
+from hostcast.telemetry.counters import KINDS
 from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.selection import Selection
 from hostcast.telemetry.survey import Survey
 from hostcast.telemetry.treatments import treatments
+from hostcast.telemetry.units import counter_key
 from hostcast.telemetry.wanted import Wanted
 
 __all__ = ["quality_report"]
@@ -27,6 +29,8 @@ def quality_report(
     counts: Mapping[str, Counter[str]],
     selection: Selection,
     grid: Grid,
+    overlap: Mapping[str, int],
+    suspects: Iterable[tuple[str, str, str]],
     sparse: Mapping[str, int],
 ) -> dict[str, Any]:
     """Put the report together; JSON-able, and in a fixed order.
@@ -34,12 +38,15 @@ def quality_report(
     Args:
         origin: where the rows come from (source, files, ignored files).
         survey: of all rows.
-        counts: infinite, out_of_range, merged and dropped, see `Cleaned`.
+        counts: what adds up over units, see `UnitFacts`.
+        overlap: steps in which renamed servers met, by old name.
+        suspects: server, metric and kind, see `Suspects`.
         sparse: server -> typical distance of its observations in steps, where above 1.
     """
     columns = _columns(wanted, survey, counts, grid)
     totals = _rows(survey, counts, selection, grid)
     servers = _servers(wanted, grid)
+    kept = set(selection.kept)
     return {
         **origin,
         "freq": freq,
@@ -50,14 +57,22 @@ def quality_report(
         "rows": totals,
         "servers": servers,
         "left_out": [asdict(server) for server in selection.left_out],
+        "timestamps": dict(sorted(survey.notations.items())),
         "columns": columns,
         "treatments": treatments(
             rows=totals,
             columns=columns,
             servers=servers,
             left_out=selection.left_out,
+            files=origin["files"],
+            skipped_files=origin["skipped_files"],
+            timestamps=survey.notations,
+            renamed=survey.aliases.rows,
+            overlap=overlap,
             sparse=sparse,
+            suspects=[entry for entry in suspects if entry[0] in kept],
             out_of_order=sum(rows.out_of_order for rows in survey.servers.values()),
+            off_step=counts["off_step"]["off_step"],
         ),
     }
 
@@ -128,6 +143,13 @@ def _columns(
             "missing_as_read": dict(sorted((+survey.missing[name]).items())),
             "infinite": counts["infinite"][name],
             "out_of_range": counts["out_of_range"][name],
+            "below_range": counts["below_range"][name],
+            "decimal_commas": survey.commas[name],
+            "counter": {
+                kind: counts["counters"][counter_key(name, kind)]
+                for kind in KINDS
+                if counts["counters"][counter_key(name, kind)]
+            },
         }
     for name in wanted.static:
         report[name] = {

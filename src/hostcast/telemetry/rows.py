@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 import hostcast.params
 import hostcast.telemetry
 from hostcast.params import Params
+from hostcast.params.lengths import length_of
 from hostcast.parts import PartCache, Pool, code_digest, digest_of, row_bar
 from hostcast.telemetry.intake import Intake, Reading, take_in
 from hostcast.telemetry.runs import Run
@@ -19,7 +23,9 @@ from hostcast.telemetry.wanted import Wanted
 __all__ = ["Rows"]
 
 # of section prepare, what decides neither how rows are read nor how they are cleaned
-_LATER = {"source", "path", "engine", "simulate", "min_rows", "on_empty_server"}
+_LATER = {"source", "path", "engine", "simulate", "min_rows", "on_empty_server", "on_bad_file"}
+# what clocks may differ by where the params set no limit: nothing is parted by more
+_ALL_TIME = 1 << 62
 
 
 class Rows:
@@ -36,7 +42,9 @@ class Rows:
 
     Attributes:
         key: of all but the inputs that decides what is read and how it is cleaned.
-        surveys: of each input, by number.
+        surveys: of each input that is not faulty, by number.
+        faults: what was wrong with the others, where they may be passed over.
+        skew: what parts spans of time in the surveys, microseconds.
 
     Raises:
         HostcastError: see `take_in`.
@@ -55,7 +63,16 @@ class Rows:
         self.source = source
         self._pool = pool
         self._shown = params.runtime.progress
-        self._reading = Reading(wanted, params.prepare.timezone, step_micros, workshop)
+        limit = params.prepare.max_clock_skew
+        self.skew = _ALL_TIME if limit is None else length_of(limit) // pd.Timedelta(1, "us")
+        self._reading = Reading(
+            wanted,
+            params.prepare.timezone,
+            step_micros,
+            workshop,
+            self.skew,
+            skip=params.prepare.on_bad_file == "skip",
+        )
         content = params.prepare.model_dump(mode="json", exclude=_LATER)
         code = code_digest(
             Path(str(package.__file__)).parent for package in (hostcast.telemetry, hostcast.params)
@@ -70,6 +87,7 @@ class Rows:
         for number, survey in self._new.surveys.items():
             cache.keep(self._survey_key(number), survey.to_dict())
         self.surveys = {**known, **self._new.surveys}
+        self.faults = self._new.faults
         self._again: Path | None = None
 
     def of(self, wanted: Mapping[str, frozenset[int]]) -> list[Run]:
@@ -99,6 +117,7 @@ class Rows:
         folder = self._reading.folder / ("rows" if only is None else "again")
         folder.mkdir()
         inputs = {number: self.source.inputs[number].stretches for number in numbers}
-        reading = Reading(self._reading.wanted, self._reading.timezone, self._reading.step_micros, folder)
+        # what was in order at first must not be passed over later
+        reading = replace(self._reading, folder=folder, skip=self._reading.skip and only is None)
         with row_bar("reading", None, shown=self._shown) as bar:
             return take_in(inputs, reading, self._pool, only=only, note=bar.update)

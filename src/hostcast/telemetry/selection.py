@@ -113,6 +113,7 @@ def select_servers(
     *,
     min_rows: int,
     on_empty_server: Literal["fail", "drop"],
+    unwanted: Mapping[str, str],
     file: str | None = None,
 ) -> Selection:
     """Leave out servers with too little to learn from.
@@ -125,6 +126,7 @@ def select_servers(
         targets: their names.
         min_rows: fewest observed steps of a server.
         on_empty_server: what to do about a server without a valid value in any target.
+        unwanted: servers that no row is left of because of its time, and why.
         file: where they come from.
 
     Raises:
@@ -134,11 +136,13 @@ def select_servers(
         raise HostcastError(
             "no target has a usable value on any server" + discarded.of(targets),
             file=file,
-            remedy="check prepare.columns and prepare.ranges against what the source holds",
+            remedy="check prepare.columns, prepare.ranges and prepare.units against what the source holds",
         )
     kept, left_out = [], []
     for name, steps, usable in zip(names, observed, filled, strict=True):
-        if usable == 0:
+        if steps == 0 and name in unwanted:
+            left_out.append(LeftOut(name, unwanted[name], 0))
+        elif usable == 0:
             if on_empty_server == "fail":
                 raise HostcastError(
                     f"server {shown(name)} has not one usable value in any target",
@@ -203,7 +207,7 @@ def check_targets(
                 "the target has no valid value on any server" + discarded.of([name]),
                 file=file,
                 column=source,
-                remedy=f"check prepare.ranges.{name} and the mapping in prepare.columns, "
+                remedy=f"check prepare.ranges.{name}, prepare.units and the mapping in prepare.columns, "
                 "or take the target out of base.target_metrics",
             )
         if low[place] == high[place]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from hostcast.params import Params
 from hostcast.parts import Pool
 from hostcast.telemetry.discovery import find_files, format_of, label_of
 from hostcast.telemetry.formats import Stretch, stretches_of
+from hostcast.telemetry.formats.columns import no_such_column
 from hostcast.telemetry.observations import Block, typed_block
+from hostcast.telemetry.survey import Survey
 from hostcast.telemetry.wanted import Wanted
 
 __all__ = ["Input", "Source", "file_source", "source_of"]
@@ -66,17 +68,64 @@ class Source:
         first = self.inputs[0].name
         return first if len(self.inputs) == 1 else f"{first} and {len(self.inputs) - 1} more"
 
-    def origin(self, rows: Sequence[int]) -> dict[str, Any]:
-        """For the quality report; `rows` counts those of each input."""
+    def origin(
+        self, surveys: Mapping[int, Survey], faults: Mapping[int, HostcastError], wanted: Wanted
+    ) -> dict[str, Any]:
+        """For the quality report.
+
+        Args:
+            surveys: of the inputs that were read, by number.
+            faults: what was wrong with the others.
+            wanted: the columns.
+        """
         listed = [] if self.kind == "simulate" else list(enumerate(self.inputs))
+        columns = (*wanted.metrics, *wanted.static)
         return {
             "source": self.kind,
             "files": [
-                {"name": each.name, "format": each.format, "rows": rows[number], "sha256": each.sha256}
+                {
+                    "name": each.name,
+                    "format": each.format,
+                    "encoding": surveys[number].encoding,
+                    "rows": surveys[number].read,
+                    "sha256": each.sha256,
+                    "lacks": [name for name in columns if name not in surveys[number].holds],
+                }
                 for number, each in listed
+                if number in surveys
+            ],
+            "skipped_files": [
+                {"name": each.name, "reason": _reason(faults[number])}
+                for number, each in listed
+                if number in faults
             ],
             "ignored_files": self.ignored,
         }
+
+    def refuse_lacking(
+        self, surveys: Mapping[int, Survey], faults: Mapping[int, HostcastError], wanted: Wanted
+    ) -> None:
+        """A column may be missing in some inputs, not in all; see `origin` for the arguments.
+
+        Raises:
+            HostcastError: no input has a wanted column, or every one was skipped.
+        """
+        if not surveys:
+            first = min(faults)
+            raise HostcastError(
+                f"each of {len(faults)} file(s) was skipped, this one because: {_reason(faults[first])}",
+                file=self.inputs[first].name,
+                remedy="repair the files, or correct prepare.path and prepare.columns",
+            )
+        for name in (*wanted.metrics, *wanted.static):
+            if not any(name in survey.holds for survey in surveys.values()):
+                first = min(surveys)
+                raise no_such_column(name, surveys[first].present, wanted, self.inputs[first].name)
+
+
+def _reason(error: HostcastError) -> str:
+    place = [f"{label} {value}" for label, value in (("column", error.column), ("row", error.row)) if value]
+    return ": ".join([*([", ".join(place)] if place else []), error.problem])
 
 
 def source_of(params: Params, wanted: Wanted, pool: Pool) -> Source:
@@ -92,11 +141,7 @@ def source_of(params: Params, wanted: Wanted, pool: Pool) -> Source:
 
 
 def file_source(kind: str, files: Sequence[Path], pool: Pool, ignored: Sequence[Path] = ()) -> Source:
-    """Files of known formats, in the order given.
-
-    Raises:
-        HostcastError: a file can't be read.
-    """
+    """Files of known formats, in the order given."""
     return Source(kind, list(pool.each_in_order(_input, files)), [label_of(path) for path in ignored])
 
 
@@ -105,12 +150,8 @@ def _input(path: Path) -> Input:
     assert known is not None, "discovery passes known formats only"
     try:
         digest = sha256_of(path)
-    except OSError as error:
-        raise HostcastError(
-            f"can't be read: {error.strerror}",
-            file=label_of(path),
-            remedy="check the file and its permissions",
-        ) from None
+    except OSError:
+        digest = ""  # whoever reads it will say so
     return Input(label_of(path), known[0], digest, stretches_of(path))
 
 
@@ -129,7 +170,7 @@ def _simulated(params: Params, wanted: Wanted) -> Source:
                 "prepare.static, or set prepare.source: files",
             )
     table = pa.Table.from_pandas(raw[list(wanted.in_source)], preserve_index=False)
-    columns = {name: table.column(name) for name in wanted.in_source}
+    columns = {name: table.column(sources[0]) for name, sources in wanted.sources.items()}
     block = typed_block(columns, wanted, file=None, timezone="UTC")
     inputs = [Input("the simulated fleet", "", hashlib.sha256(b"").hexdigest(), [block])]
     return Source("simulate", inputs, lasting=False, noise_floor=simulation.truth)

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hostcast.telemetry.cleaning import LARGEST
+import numpy as np
+
+from hostcast.telemetry.faults import FAULTS, LEFT_OUT, MISSING
+from hostcast.telemetry.instants import NO_ZONE
 from hostcast.telemetry.selection import LeftOut
 
 __all__ = ["treatments"]
 
-_MERGED = {
-    "exact_duplicates": ("row repeated with the same server, time and values", "kept once"),
-    "conflicting_duplicates": (
-        "rows of the same server and time with differing values",
-        "replaced by the mean of the valid values",
-    ),
-    "same_step": (
-        "several rows of a server within one step",
-        "put at the step's start and replaced by the mean of the valid values",
-    ),
-}
-_DROPPED = {
-    "ambiguous_local_time": (
-        "local time that the clock showed twice, as it was put back",
-        "row dropped: its instant is unknown; write timestamps with their offset to keep it",
-    ),
-    "nonexistent_local_time": (
-        "local time that no clock showed, as it was put forward",
-        "row dropped: check prepare.timezone, or write timestamps with their offset",
-    ),
-    "without_valid_value": ("row without one valid value", "dropped; its step counts as missing"),
-}
+# a fleet's servers needn't begin and end at the very same step
+_DAY = np.timedelta64(1, "D")
 
 
 def treatments(
@@ -40,52 +23,86 @@ def treatments(
     columns: Mapping[str, Mapping[str, Any]],
     servers: Sequence[Mapping[str, Any]],
     left_out: Sequence[LeftOut],
+    files: Sequence[Mapping[str, Any]],
+    skipped_files: Sequence[Mapping[str, str]],
+    timestamps: Mapping[str, int],
+    renamed: Mapping[str, int],
+    overlap: Mapping[str, int],
     sparse: Mapping[str, int],
+    suspects: Iterable[tuple[str, str, str]],
     out_of_order: int,
+    off_step: int,
 ) -> list[dict[str, Any]]:
-    """List what occurred: issue, treatment, count, and the column or server where there is one."""
+    """List what occurred: fault (see `FAULTS`), issue, treatment, count, and where there is one to name
+    the file, column or server.
+    """
     listed: list[dict[str, Any]] = []
 
-    def add(issue: str, treatment: str, count: int, **where: str) -> None:
+    def add(fault: str, count: int, detail: str = "", **where: str) -> None:
         if count:
-            listed.append({"issue": issue, "treatment": treatment, "count": count, **where})
+            issue, treatment = FAULTS[fault]
+            words = {"issue": issue.format(detail=detail), "treatment": treatment}
+            listed.append({"fault": fault, **words, "count": count, **where})
 
-    add("row that comes after a later row of its server", "sorted by time", out_of_order)
-    for reason, (issue, treatment) in _MERGED.items():
-        add(issue, treatment, rows["merged"].get(reason, 0))
-    for reason, (issue, treatment) in _DROPPED.items():
-        add(issue, treatment, rows["dropped"].get(reason, 0))
+    for file in skipped_files:
+        add("skipped_file", 1, file["reason"], file=file["name"])
+    for file in files:
+        if file["encoding"] not in (None, "utf-8"):
+            add("other_encoding", 1, file["encoding"], file=file["name"])
+        for name in file["lacks"]:
+            add("column_lacking_in_file", int(file["rows"]), column=name, file=file["name"])
+    without_zone = timestamps.get(NO_ZONE, 0)
+    if without_zone < sum(timestamps.values()):
+        add("mixed_zones", without_zone)
+    numeric = [timestamps[unit] for unit in ("s", "ms", "us", "ns") if unit in timestamps]
+    if len(numeric) > 1:
+        add("mixed_epoch_units", sum(numeric))
+    add("out_of_order", out_of_order)
+    add("off_step", off_step)
+    for name, count in sorted(renamed.items()):
+        add("renamed_server", count, server=name)
+    for name, count in sorted(overlap.items()):
+        add("renamed_overlap", count, server=name)
+    for reason, count in (*rows["merged"].items(), *rows["dropped"].items()):
+        if reason != LEFT_OUT:
+            add(reason, count)
     for name, column in columns.items():
-        if column["role"] == "static":
-            add(
-                "missing static value",
-                "taken from the server's other rows",
-                column["missing_as_read"],
-                column=name,
-            )
-            continue
-        for kind, count in column["missing_as_read"].items():
-            add(f"value given as missing ({kind})", "missing", count, column=name)
-        add(
-            f"infinite value, or one beyond {LARGEST:g}, which float32 can't square",
-            "counted as missing",
-            column["infinite"],
-            column=name,
-        )
-        add("value outside prepare.ranges", "counted as missing", column["out_of_range"], column=name)
-    add("step without an observation", "kept as missing, not filled in", rows["missing_steps"])
+        _of_column(name, column, add)
+    add("missing_step", rows["missing_steps"])
     for server in servers:
         for name in server["constant"]:
-            add("column constant on a server", "kept", 1, column=name, server=server["name"])
+            add("constant", 1, column=name, server=server["name"])
         for name in server["wholly_missing"]:
-            add("column without a valid value on a server", "kept", 1, column=name, server=server["name"])
+            add("wholly_missing", 1, column=name, server=server["name"])
+    _of_spans(servers, add)
     for name, steps in sparse.items():
-        add(
-            f"server observed only every {steps} steps",
-            "kept, the steps between are missing; a longer base.freq would close them",
-            1,
-            server=name,
-        )
+        add("sparse", 1, str(steps), server=name)
+    for server_name, column_name, kind in suspects:
+        add(f"suspicious_{kind}", 1, server=server_name, column=column_name)
     for gone in left_out:
-        add(gone.reason, "server left out", 1, server=gone.name)
+        add(LEFT_OUT, 1, gone.reason, server=gone.name)
     return listed
+
+
+def _of_column(name: str, column: Mapping[str, Any], add: Any) -> None:
+    if column["role"] == "static":
+        add("missing_static", column["missing_as_read"], column=name)
+        return
+    for kind, count in column["missing_as_read"].items():
+        if kind in MISSING:
+            add(MISSING[kind], count, kind, column=name)
+    add("decimal_comma", column["decimal_commas"], column=name)
+    for kind, count in column["counter"].items():
+        add(kind, count, column=name)
+    add("infinite", column["infinite"], column=name)
+    add("below_range", column["below_range"], column=name)
+    add("above_range", column["out_of_range"] - column["below_range"], column=name)
+
+
+def _of_spans(servers: Sequence[Mapping[str, Any]], add: Any) -> None:
+    first = np.array([server["first"].removesuffix("Z") for server in servers], "M8[us]")
+    last = np.array([server["last"].removesuffix("Z") for server in servers], "M8[us]")
+    for position in np.flatnonzero(first - first.min() > _DAY).tolist():
+        add("joined_late", 1, server=servers[position]["name"])
+    for position in np.flatnonzero(last.max() - last > _DAY).tolist():
+        add("gone_early", 1, server=servers[position]["name"])

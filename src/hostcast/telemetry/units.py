@@ -12,8 +12,12 @@ import numpy.typing as npt
 
 from hostcast.parts import Layout, Part
 from hostcast.telemetry.cleaning import Cleaned
+from hostcast.telemetry.suspicion import Suspects
 
-__all__ = ["ColumnSums", "UnitFacts", "fill"]
+__all__ = ["COUNTS", "ColumnSums", "UnitFacts", "counter_key", "fill"]
+
+# what adds up over units
+COUNTS = ("infinite", "out_of_range", "below_range", "merged", "dropped", "off_step", "counters")
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -30,7 +34,10 @@ class UnitFacts:
         first, last: first and last of these steps.
         apart: (place, steps, how often) for each distance, above one step, between one observation and
             the next.
-        infinite, out_of_range, merged, dropped: see `Cleaned`.
+        infinite, out_of_range, below_range, merged, dropped: see `Cleaned`.
+        off_step: the same, under that name.
+        counters: what `Rates` counted of each counter, see `counter_key`.
+        suspects: what looks odd.
     """
 
     servers: list[int]
@@ -41,12 +48,22 @@ class UnitFacts:
     apart: list[list[int]]
     infinite: Mapping[str, int]
     out_of_range: Mapping[str, int]
+    below_range: Mapping[str, int]
     merged: Mapping[str, int]
     dropped: Mapping[str, int]
+    off_step: Mapping[str, int]
+    counters: Mapping[str, int]
+    suspects: Suspects
 
     @classmethod
-    def of(cls, cleaned: Cleaned, targets: int) -> Self:
-        """Facts of cleaned rows whose server codes are places in the group."""
+    def of(cls, cleaned: Cleaned, targets: int, counters: Mapping[str, Counter[str]]) -> Self:
+        """Facts of cleaned rows whose server codes are places in the group.
+
+        Args:
+            cleaned: the rows.
+            targets: how many of the leading metrics are targets.
+            counters: what `Rates` counted, by counter.
+        """
         code, step = cleaned.server, cleaned.step
         begin = np.flatnonzero(np.diff(code, prepend=-1))
         end = np.append(begin, len(code))[1:]
@@ -66,14 +83,35 @@ class UnitFacts:
             apart=[[place, steps, count] for (place, steps), count in sorted(often.items())],
             infinite=cleaned.infinite,
             out_of_range=cleaned.out_of_range,
+            below_range=cleaned.below_range,
             merged=+cleaned.merged,
             dropped=+cleaned.dropped,
+            off_step={"off_step": cleaned.off_step} if cleaned.off_step else {},
+            counters={
+                counter_key(name, kind): count
+                for name, counts in counters.items()
+                for kind, count in counts.items()
+            },
+            suspects=cleaned.suspects,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
         # not `asdict`: it would count the pairs of a Counter
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return own | {"suspects": [self.suspects.looked, self.suspects.odd]}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        looked, odd = content["suspects"]
+        suspects = Suspects(looked, [(code, name, kind) for code, name, kind in odd])
+        return cls(**{**content, "suspects": suspects})
+
+
+def counter_key(name: str, kind: str) -> str:
+    """Under which `UnitFacts.counters` holds what was counted of a counter."""
+    return f"{kind} {name}"
 
 
 @dataclass(frozen=True)

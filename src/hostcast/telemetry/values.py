@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hostcast.errors import HostcastError
 from hostcast.telemetry.place import Place, first_row, shown
 
-__all__ = ["coded_text", "decoded", "metric_values"]
+__all__ = ["Decimal", "Numbers", "coded_text", "decoded", "metric_values", "single"]
 
 Floats = npt.NDArray[np.float32]
+Decimal = Literal["auto", "point", "comma"]
+Wide = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 # What text may say instead of a number, lower-cased -> the kind it is counted as.
@@ -29,9 +33,35 @@ _MISSING = {
     "<na>": "n/a",
     "null": "null",
     "none": "null",
+    "nil": "null",
+    "undefined": "null",
+    "-": "dash",
+    "--": "dash",
+    "#num!": "spreadsheet error",
+    "#value!": "spreadsheet error",
+    "#div/0!": "spreadsheet error",
+    "#ref!": "spreadsheet error",
 }
 _INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
+# digits in groups of three, which a comma (or a point) parts
+_GROUPED = r"[+-]?[1-9][0-9]{{0,2}}({mark}[0-9]{{3}})+"
+_COMMAS, _POINTS = _GROUPED.format(mark=","), _GROUPED.format(mark=r"\.")
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column of numbers.
+
+    Attributes:
+        numbers: as wide as they were given, NaN where missing, infinite where so given, (rows,).
+        missing: how often each kind of missing value was read.
+        commas: numbers written with a comma.
+    """
+
+    numbers: Wide
+    missing: Counter[str]
+    commas: int = 0
 
 
 def decoded(array: Any) -> Any:
@@ -45,11 +75,8 @@ def decoded(array: Any) -> Any:
     return array
 
 
-def metric_values(array: Any, place: Place) -> tuple[Floats, Counter[str]]:
-    """Numbers as float32 (infinite ones stay), NaN where missing, and how often each kind of missing.
-
-    All later arithmetic starts from float32, so that a file in float64, one in float32 and one in
-    text give the same result.
+def metric_values(array: Any, place: Place, decimal: Decimal = "auto") -> Numbers:
+    """Read numbers; what later arithmetic starts from is `single` of them.
 
     Raises:
         HostcastError: a value is no number.
@@ -57,9 +84,9 @@ def metric_values(array: Any, place: Place) -> tuple[Floats, Counter[str]]:
     array = decoded(array)
     kind = array.type
     if pa.types.is_null(kind):
-        return np.full(len(array), np.nan, np.float32), Counter(null=len(array))
+        return Numbers(np.full(len(array), np.nan, np.float32), +Counter(null=len(array)))
     if pa.types.is_large_string(kind):
-        return _from_text(array, place)
+        return _from_text(array, place, decimal)
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise place.error(
             f"holds {kind} where numbers should be",
@@ -70,7 +97,21 @@ def metric_values(array: Any, place: Place) -> tuple[Floats, Counter[str]]:
     wide = array if pa.types.is_floating(kind) else array.cast(pa.float64(), safe=False)
     numbers = wide.to_numpy(zero_copy_only=False)
     missing["nan"] = int(np.isnan(numbers).sum()) - array.null_count
-    return _single(numbers), +missing
+    return Numbers(numbers, +missing)
+
+
+def single(numbers: Wide) -> Floats:
+    """As float32, in an array of its own.
+
+    All later arithmetic starts from float32, so that a file in float64, one in float32 and one in
+    text give the same result.
+    """
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and counted as such
+        narrow = numbers.astype(np.float32)
+    # one zero and one NaN: equal values must be equal bytes
+    narrow += np.float32(0)
+    narrow[np.isnan(narrow)] = np.nan
+    return narrow
 
 
 def coded_text(array: Any, place: Place, *, optional: bool) -> tuple[Codes, list[str]]:
@@ -127,39 +168,66 @@ def _given_codes(array: Any) -> tuple[Codes, list[str]] | None:
     return table[codes], [text for text, occurs in zip(texts, used.tolist(), strict=True) if occurs]
 
 
-def _from_text(array: Any, place: Place) -> tuple[Floats, Counter[str]]:
+def _from_text(array: Any, place: Place, decimal: Decimal) -> Numbers:
     numeric = pc.match_substring_regex(array, _NUMBER).fill_null(False)
-    missing = Counter(null=array.null_count)
+    if decimal == "comma":
+        # in this country 1.234 is a large number
+        numeric = pc.and_(
+            numeric, pc.invert(pc.match_substring_regex(array, f"^{_POINTS}$").fill_null(False))
+        )
+    missing, commas = Counter(null=array.null_count), 0
     numbers = pc.if_else(numeric, array, None).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
     odd = np.flatnonzero(~np.asarray(numeric) & np.asarray(array.is_valid()))
     if len(odd):
         coded = array.take(pa.array(odd)).dictionary_encode()
         codes = np.asarray(coded.indices)
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes))
         for code, text in enumerate(coded.dictionary.to_pylist()):
-            rows = odd[codes == code]
+            rows = odd[order[ends[code - 1] if code else 0 : ends[code]]]
             plain = text.strip().lower()
             if plain in _INFINITE:
                 numbers[rows] = np.inf
             elif plain in _MISSING:
                 missing[_MISSING[plain]] += len(rows)
-            elif re.fullmatch(_NUMBER[1:-1], plain, re.ASCII):
-                numbers[rows] = float(plain)
+            elif (pointed := _with_point(plain, decimal)) is not None:
+                numbers[rows] = float(pointed)
+                commas += len(rows) if "," in plain else 0
             else:
-                raise place.error(
-                    f"{shown(text)} is not a number",
-                    row=int(rows[0]) + 1,
-                    remedy="write a number with a decimal point, or nothing where the value is missing",
-                )
-    return _single(numbers), +missing
+                raise _no_number(text, place, int(rows[0]) + 1)
+    return Numbers(numbers, +missing, commas)
 
 
-def _single(numbers: npt.NDArray[Any]) -> Floats:
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, and counted as such
-        single = numbers.astype(np.float32)
-    # one zero and one NaN: equal values must be equal bytes
-    single += np.float32(0)
-    single[np.isnan(single)] = np.nan
-    return single
+def _with_point(text: str, decimal: Decimal) -> str | None:
+    """The number as Python writes it, None if it is none, or could be either of two."""
+    if decimal != "comma" and re.fullmatch(_NUMBER[1:-1], text, re.ASCII):
+        return text
+    commas = re.fullmatch(rf"({_COMMAS})(\.[0-9]*)?", text, re.ASCII)
+    # only thousands have a point after the comma, or several commas
+    grouped = commas and (decimal == "point" or commas[3] is not None or text.count(",") > 1)
+    if grouped and decimal != "comma":
+        return text.replace(",", "")
+    if decimal == "point" or (commas and decimal == "auto"):
+        return None
+    pointed = text
+    if re.fullmatch(rf"({_POINTS})(,[0-9]*)?", text, re.ASCII):
+        pointed = text.replace(".", "")
+    pointed = pointed.replace(",", ".")
+    return pointed if re.fullmatch(_NUMBER[1:-1], pointed, re.ASCII) else None
+
+
+def _no_number(text: str, place: Place, row: int) -> HostcastError:
+    if re.fullmatch(_COMMAS, text.strip(), re.ASCII):
+        return place.error(
+            f"{shown(text)} could be a thousand or a decimal comma",
+            row=row,
+            remedy="say which in prepare.decimal (point: thousands; comma: decimals)",
+        )
+    return place.error(
+        f"{shown(text)} is not a number",
+        row=row,
+        remedy="write a number, or nothing where the value is missing",
+    )
 
 
 def _first_valid(array: Any) -> int:

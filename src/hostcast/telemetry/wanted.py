@@ -1,17 +1,26 @@
-"""Which columns the params ask for, and what the source calls them."""
+"""Which columns the params ask for, what the source calls them, and how their values are read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
+from hostcast.params.schema import BytesOf
 
-__all__ = ["SERVER", "TIMESTAMP", "Wanted"]
+__all__ = ["SERVER", "TIMESTAMP", "Wanted", "total_of"]
 
 SERVER = "server"
 TIMESTAMP = "timestamp"
+
+
+def total_of(metric: str) -> str:
+    """The name under which the column that a metric is a share of is read."""
+    return f"total of {metric}"
 
 
 @dataclass(frozen=True)
@@ -22,13 +31,30 @@ class Wanted:
         targets: columns to forecast.
         covariates: further numeric columns.
         static: text columns with one value per server.
-        source_names: hostcast's name of every wanted column -> the source's name.
+        sources: hostcast's name of every wanted column -> the names it may have in the source, of
+            which a file has one. The totals of `totals` are among them.
+        totals: metrics given in bytes -> the source's column of their total.
+        fractions: metrics given as 0 to 1.
+        counters: metrics given as counters.
+        sentinels: numbers that stand for a missing value.
+        decimal: how numbers in text are written, as `prepare.decimal`.
+        encoding: of text that is neither UTF-8 nor UTF-16, None = refuse it.
+        renames: old names of servers -> new names.
+        not_after: microseconds since 1970 after which rows are dropped, None = none are.
     """
 
     targets: tuple[str, ...]
     covariates: tuple[str, ...]
     static: tuple[str, ...]
-    source_names: Mapping[str, str]
+    sources: Mapping[str, tuple[str, ...]]
+    totals: Mapping[str, str] = field(default_factory=dict)
+    fractions: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ()
+    sentinels: tuple[float, ...] = ()
+    decimal: Literal["auto", "point", "comma"] = "auto"
+    encoding: str | None = None
+    renames: Mapping[str, str] = field(default_factory=dict)
+    not_after: int | None = None
 
     @classmethod
     def from_params(cls, params: Params) -> Wanted:
@@ -38,8 +64,9 @@ class Wanted:
             HostcastError: `prepare.columns` maps a name that no other param asks for, or a name is
                 both a covariate and static.
         """
+        settings = params.prepare
         targets = tuple(params.base.target_metrics)
-        covariates, static = tuple(params.prepare.covariates), tuple(params.prepare.static)
+        covariates, static = tuple(settings.covariates), tuple(settings.static)
         both = sorted(set(covariates) & set(static))
         if both:
             raise HostcastError(
@@ -47,7 +74,7 @@ class Wanted:
                 remedy="name each column in one of the two lists",
             )
         names = (SERVER, TIMESTAMP, *targets, *covariates, *static)
-        mapping = params.prepare.columns if params.prepare.source == "files" else {}
+        mapping = settings.columns if settings.source == "files" else {}
         unused = sorted(set(mapping) - set(names))
         if unused:
             raise HostcastError(
@@ -55,7 +82,22 @@ class Wanted:
                 remedy="write hostcast's name first, the source's second, e.g. {cpu_percent: cpu}; "
                 "new metrics also go into base.target_metrics or prepare.covariates",
             )
-        return cls(targets, covariates, static, {name: mapping.get(name, name) for name in names})
+        totals = {name: unit.bytes_of for name, unit in settings.units.items() if isinstance(unit, BytesOf)}
+        return cls(
+            targets,
+            covariates,
+            static,
+            sources={name: _several(mapping.get(name, name)) for name in names}
+            | {total_of(name): (total,) for name, total in totals.items()},
+            totals=totals,
+            fractions=tuple(name for name, unit in settings.units.items() if unit == "fraction"),
+            counters=tuple(name for name in (*targets, *covariates) if name in settings.counters),
+            sentinels=tuple(settings.sentinels),
+            decimal=settings.decimal,
+            encoding=settings.encoding,
+            renames=settings.rename_servers,
+            not_after=None if settings.not_after is None else _micros(settings.not_after),
+        )
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -63,6 +105,19 @@ class Wanted:
         return (*self.targets, *self.covariates)
 
     @property
+    def source_names(self) -> Mapping[str, str]:
+        """hostcast's name of every wanted column -> what the source calls it, in words."""
+        return {name: " or ".join(sources) for name, sources in self.sources.items()}
+
+    @property
     def in_source(self) -> tuple[str, ...]:
         """The source's names, each once."""
-        return tuple(dict.fromkeys(self.source_names.values()))
+        return tuple(dict.fromkeys(source for sources in self.sources.values() for source in sources))
+
+
+def _several(given: str | list[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _micros(instant: str) -> int:
+    return (pd.Timestamp(instant) - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(1, "us")

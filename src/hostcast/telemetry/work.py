@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from hostcast.errors import HostcastError
 from hostcast.params import Params
 from hostcast.parts import Layout, PartCache, PartFile, Pool, digest_of, group_bounds, row_bar
+from hostcast.telemetry.clock import cutoffs
 from hostcast.telemetry.groups import Group, GroupResult, GroupWork
 from hostcast.telemetry.rows import Rows
 from hostcast.telemetry.selection import check_spacing
@@ -27,13 +29,15 @@ class Gathered:
 
     Attributes:
         survey: of all rows.
-        rows: of each input.
+        surveys: of each input that was read, by number.
+        faults: what was wrong with those that were passed over.
         groups: the servers.
         results: for each group.
     """
 
     survey: Survey
-    rows: list[int]
+    surveys: Mapping[int, Survey]
+    faults: Mapping[int, HostcastError]
     groups: list[Group]
     results: list[GroupResult]
 
@@ -65,12 +69,17 @@ def gather(
         pool: who does the work.
 
     Raises:
-        HostcastError: see `take_in` and `check_spacing`.
+        HostcastError: see `take_in`, `check_spacing` and `Source.refuse_lacking`.
     """
     rows = Rows(source, params, wanted, step_micros, cache, workshop, pool)
-    surveys = [rows.surveys[number] for number in range(len(source.inputs))]
-    survey = Survey.merged(surveys)
-    groups = list(_groups(survey, surveys, source, rows.key))
+    source.refuse_lacking(rows.surveys, rows.faults, wanted)
+    surveys = dict(sorted(rows.surveys.items()))
+    survey = Survey.merged(surveys.values(), rows.skew)
+    wrong = cutoffs(
+        {name: own.spans for name, own in survey.servers.items()},
+        None if params.prepare.max_clock_skew is None else rows.skew,
+    )
+    groups = list(_groups(survey, surveys, source, rows.key, wrong, history=bool(wanted.counters)))
     results: dict[int, GroupResult] = {}
     # at first without rows, from what is kept; those that lack something come again
     waiting: dict[int, frozenset[int]] = dict.fromkeys(range(len(groups)), frozenset())
@@ -78,7 +87,10 @@ def gather(
     with row_bar("laying out", survey.read, shown=params.runtime.progress) as bar:
         while waiting:
             needed = {
-                name: chunks for number, chunks in waiting.items() for name in groups[number].names if chunks
+                name: groups[number].read_for(chunks)
+                for number, chunks in waiting.items()
+                for name in groups[number].names
+                if chunks
             }
             work = GroupWork(params, wanted, step_micros, cache, rows.of(needed) if needed else [])
             results.update(_worked_on(pool, work, groups, waiting, even_sparse=even_sparse))
@@ -91,7 +103,7 @@ def gather(
     ordered = [results[number] for number in range(len(groups))]
     for group, result in zip(groups, ordered, strict=True):
         cache.claim([*group.keys.values(), *(key for key, _ in result.parts)])
-    return Gathered(survey, [own.read for own in surveys], groups, ordered)
+    return Gathered(survey, surveys, rows.faults, groups, ordered)
 
 
 def _worked_on(
@@ -119,21 +131,34 @@ def _apart(results: dict[int, GroupResult]) -> Counter[int]:
     return apart
 
 
-def _groups(survey: Survey, surveys: list[Survey], source: Source, key: str) -> Iterator[Group]:
+def _groups(
+    survey: Survey,
+    surveys: Mapping[int, Survey],
+    source: Source,
+    key: str,
+    wrong: Mapping[str, int],
+    *,
+    history: bool,
+) -> Iterator[Group]:
     names = sorted(survey.servers)
     bounds = group_bounds(names).tolist()
     for low, high in itertools.pairwise(bounds):
         own = names[low:high]
         holding: dict[int, list[str]] = {}
-        for each, part in zip(source.inputs, surveys, strict=True):
+        for number, part in surveys.items():
             chunks = {chunk for name in own if name in part.servers for chunk in part.servers[name].chunks}
             for chunk in chunks:
-                holding.setdefault(chunk, []).append(each.sha256)
+                holding.setdefault(chunk, []).append(source.inputs[number].sha256)
+        if history:
+            # a rate takes the reading before it, which may be any time ago
+            for before, chunk in itertools.pairwise(sorted(holding)):
+                holding[chunk] = sorted({*holding[before], *holding[chunk]})
+        believed = {name: wrong[name] for name in own if name in wrong}
         yield Group(
             names=own,
             # the order of files, and so of rows, makes no difference
             keys={
-                chunk: digest_of(["unit", key, own, chunk, sorted(digests)])
+                chunk: digest_of(["unit", key, own, chunk, sorted(digests), believed])
                 for chunk, digests in sorted(holding.items())
             },
             texts={
@@ -141,4 +166,6 @@ def _groups(survey: Survey, surveys: list[Survey], source: Source, key: str) -> 
                 for column, by_server in survey.static.items()
             },
             rows=sum(sum(survey.servers[name].chunks.values()) for name in own),
+            cutoffs=believed,
+            history=history,
         )

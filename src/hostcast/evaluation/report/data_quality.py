@@ -54,7 +54,7 @@ def _grouped(treatments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         key = (entry["issue"], entry["treatment"])
         group = groups.setdefault(key, {"issue": key[0], "treatment": key[1], "count": 0, "where": {}})
         group["count"] += entry["count"]
-        place = tuple(entry[field] for field in ("server", "column") if entry.get(field) is not None)
+        place = tuple(entry[field] for field in ("file", "server", "column") if entry.get(field) is not None)
         if place:
             group["where"][place] = None
     return [

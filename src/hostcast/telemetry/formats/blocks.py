@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hostcast.errors import HostcastError
 from hostcast.telemetry.discovery import format_of, label_of
-from hostcast.telemetry.formats.columns import check_columns
+from hostcast.telemetry.formats.columns import Columns, chosen_columns
 from hostcast.telemetry.formats.csv_text import read_csv
+from hostcast.telemetry.formats.encoding import as_utf8
 from hostcast.telemetry.formats.parquet import damaged_parquet
-from hostcast.telemetry.formats.reading import named, read_file
+from hostcast.telemetry.formats.reading import read_file
 from hostcast.telemetry.place import counted_from
-
-if TYPE_CHECKING:
-    from hostcast.telemetry.wanted import Wanted
+from hostcast.telemetry.wanted import Wanted
 
 __all__ = ["BLOCK_ROWS", "RawBlock", "Stretch", "read_stretch", "stretches_of"]
 
@@ -57,11 +56,11 @@ class RawBlock:
     """Rows of a file as they were written, not yet checked.
 
     Attributes:
-        columns: hostcast's name -> Arrow array, all of one length.
+        columns: all wanted columns.
         first_row: rows of the file before them.
     """
 
-    columns: Mapping[str, Any]
+    columns: Columns
     first_row: int
 
 
@@ -116,23 +115,26 @@ def _parquet_blocks(stretch: Stretch, wanted: Wanted) -> Iterator[RawBlock]:
     first = stretch.first_row
     try:
         schema = pq.read_schema(stretch.path)
-        check_columns(schema.names, wanted.in_source, label)
+        chosen = chosen_columns(schema.names, wanted, label)
+        theirs = list(dict.fromkeys(chosen.values()))
         with pq.ParquetFile(
             stretch.path,
             memory_map=True,
             page_checksum_verification=True,
             # names repeat: as codes they take a fraction of the time
-            read_dictionary=[name for name in wanted.in_source if _is_text(schema.field(name).type)],
+            read_dictionary=[name for name in theirs if _is_text(schema.field(name).type)],
         ) as file:
             for batch in file.iter_batches(
                 BLOCK_ROWS,
                 row_groups=list(stretch.row_groups),
-                columns=list(wanted.in_source),
+                columns=theirs,
                 use_threads=False,
             ):
                 # text from a foreign writer need not be UTF-8, and would fail much later
                 batch.validate(full=True)
-                yield RawBlock(named({name: batch.column(name) for name in wanted.in_source}, wanted), first)
+                arrays = {ours: batch.column(name) for ours, name in chosen.items()}
+                columns = Columns(arrays, chosen, tuple(schema.names))
+                yield RawBlock(columns.complete(wanted), first)
                 first += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise damaged_parquet(error, label) from None
@@ -145,14 +147,17 @@ def _is_text(kind: Any) -> bool:
 def _plain_text(path: Path) -> bool:
     """Whether lines are rows: no quotes, which may hold line ends, and no encoding of several bytes each."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return text[:2] not in _BYTE_ORDER_MARKS and text.find(b'"') < 0 and text.find(b"\n") >= 0
+        several = text[:2] in _BYTE_ORDER_MARKS or b"\0" in text[:64]
+        return not several and text.find(b'"') < 0 and text.find(b"\n") >= 0
 
 
 def _csv_blocks(path: Path, wanted: Wanted) -> Iterator[RawBlock]:
     label = label_of(path)
     first = 0
     with path.open("rb") as file:
-        header = file.readline()
+        header = b"\n"
+        while header and not header.strip():
+            header = file.readline()
         rest = b""
         while block := file.read(BLOCK_BYTES):
             text, mark, rest_ = (rest + block).rpartition(b"\n")
@@ -160,7 +165,7 @@ def _csv_blocks(path: Path, wanted: Wanted) -> Iterator[RawBlock]:
             if mark:
                 columns = _csv_columns(header, text + mark, wanted, label, first)
                 yield RawBlock(columns, first)
-                first += _length(columns)
+                first += columns.rows
         if rest.strip():
             yield RawBlock(_csv_columns(header, rest, wanted, label, first), first)
     if not first and not rest.strip():
@@ -169,10 +174,7 @@ def _csv_blocks(path: Path, wanted: Wanted) -> Iterator[RawBlock]:
         )
 
 
-def _csv_columns(header: bytes, text: bytes, wanted: Wanted, file: str, first: int) -> dict[str, Any]:
+def _csv_columns(header: bytes, text: bytes, wanted: Wanted, file: str, first: int) -> Columns:
+    data, encoding = as_utf8(header + text, wanted.encoding, file)
     with counted_from(first):
-        return named(read_csv(header + text, wanted.in_source, file), wanted)
-
-
-def _length(columns: Mapping[str, Any]) -> int:
-    return len(next(iter(columns.values())))
+        return replace(read_csv(data, wanted, file), encoding=encoding).complete(wanted)

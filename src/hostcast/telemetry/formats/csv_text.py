@@ -1,4 +1,4 @@
-"""CSV files: commas, one header row, double quotes (RFC 4180)."""
+"""CSV files: commas or what stands for them, one header row, double quotes (RFC 4180)."""
 
 from __future__ import annotations
 
@@ -12,53 +12,70 @@ import pyarrow as pa
 import pyarrow.csv
 
 from hostcast.errors import HostcastError
-from hostcast.telemetry.formats.columns import check_columns, utf8
+from hostcast.telemetry.formats.columns import Columns, chosen_columns
+from hostcast.telemetry.wanted import SERVER, TIMESTAMP, Wanted
 
 __all__ = ["read_csv"]
 
+_DELIMITERS = (",", ";", "\t", "|")
 _CHUNK = 100_000  # rows held as Python text at a time
 
 
-def read_csv(data: bytes, wanted: Sequence[str], file: str) -> dict[str, Any]:
+def read_csv(data: bytes, wanted: Wanted, file: str) -> Columns:
     """Read the wanted columns as text; rows and fields are held strictly to the header.
 
-    Blank lines are no rows. See `read_file` for the errors.
+    Blank lines are no rows. Where commas don't part the header into the wanted columns, semicolons,
+    tabs or bars may. See `read_file` for the errors.
     """
-    data = utf8(data, file)
-    header = _header(data, file)
-    check_columns(header, wanted, file)
+    delimiter, header = _headed(data, wanted, file)
+    chosen = chosen_columns(header, wanted, file)
+    theirs = list(dict.fromkeys(chosen.values()))
     # Arrow's parser is fast but forgiving about stray quotes: a missing one can swallow whole rows.
-    if b'"' not in data:
-        columns = _without_quotes(data, header, wanted)
-        if columns is not None:
-            return columns
-    return _strict(data, header, wanted, file)
+    columns = None if b'"' in data else _without_quotes(data, header, theirs, delimiter)
+    if columns is None:
+        columns = _strict(data, header, theirs, delimiter, file)
+    return Columns({ours: columns[name] for ours, name in chosen.items()}, chosen, tuple(header))
 
 
-def _rows(data: bytes) -> Iterator[list[str]]:
+def _rows(data: bytes, delimiter: str) -> Iterator[list[str]]:
     text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
-    return (row for row in csv.reader(text, strict=True) if row)
+    return (row for row in csv.reader(text, strict=True, delimiter=delimiter) if row)
 
 
-def _header(data: bytes, file: str) -> list[str]:
-    try:
-        return [name.strip() for name in next(_rows(data), [])]
-    except csv.Error as error:
+def _headed(data: bytes, wanted: Wanted, file: str) -> tuple[str, list[str]]:
+    """What parts the fields, and the names in the header."""
+    first: list[str] = []
+    broken: csv.Error | None = None
+    for delimiter in _DELIMITERS:
+        try:
+            header = [name.strip() for name in next(_rows(data, delimiter), [])]
+        except csv.Error as error:
+            broken = broken or error
+            continue
+        if all(not set(header).isdisjoint(wanted.sources[key]) for key in (SERVER, TIMESTAMP)):
+            return delimiter, header
+        first = first or header
+    if broken is not None:
         raise HostcastError(
-            f"the header is broken: {_reason(error)}", file=file, remedy="correct its quotes"
+            f"the header is broken: {_reason(broken)}", file=file, remedy="correct its quotes"
         ) from None
+    return ",", first
 
 
-def _without_quotes(data: bytes, header: list[str], wanted: Sequence[str]) -> dict[str, Any] | None:
+def _without_quotes(
+    data: bytes, header: list[str], theirs: Sequence[str], delimiter: str
+) -> dict[str, Any] | None:
     """Parse text that holds no quotes; None if a row is broken or there is none."""
     numbered = [f"{position}" for position in range(len(header))]
-    included = [numbered[header.index(name)] for name in wanted]
+    included = [numbered[header.index(name)] for name in theirs]
     try:
         table = pyarrow.csv.read_csv(
             pa.BufferReader(data),
             # names of our own: the header has been read, and may hold what Arrow takes for something else
             read_options=pyarrow.csv.ReadOptions(column_names=numbered, use_threads=True),
-            parse_options=pyarrow.csv.ParseOptions(quote_char=False, ignore_empty_lines=True),
+            parse_options=pyarrow.csv.ParseOptions(
+                quote_char=False, ignore_empty_lines=True, delimiter=delimiter
+            ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(numbered, pa.large_string()),
                 include_columns=included,
@@ -67,13 +84,15 @@ def _without_quotes(data: bytes, header: list[str], wanted: Sequence[str]) -> di
         )
     except pa.ArrowInvalid:
         return None
-    return {name: table.column(place).slice(1) for name, place in zip(wanted, included, strict=True)}
+    return {name: table.column(place).slice(1) for name, place in zip(theirs, included, strict=True)}
 
 
-def _strict(data: bytes, header: list[str], wanted: Sequence[str], file: str) -> dict[str, Any]:
-    positions = [header.index(name) for name in wanted]
-    chunks: list[list[Any]] = [[] for _ in wanted]
-    rows = _rows(data)
+def _strict(
+    data: bytes, header: list[str], theirs: Sequence[str], delimiter: str, file: str
+) -> dict[str, Any]:
+    positions = [header.index(name) for name in theirs]
+    chunks: list[list[Any]] = [[] for _ in theirs]
+    rows = _rows(data, delimiter)
     next(rows)
     done = 0
     while batch := list(_whole(itertools.islice(rows, _CHUNK), len(header), done, file)):
@@ -81,7 +100,7 @@ def _strict(data: bytes, header: list[str], wanted: Sequence[str], file: str) ->
         for chunk, position in zip(chunks, positions, strict=True):
             chunk.append(pa.array([row[position] for row in batch], pa.large_string()))
     return {
-        name: pa.chunked_array(chunk, pa.large_string()) for name, chunk in zip(wanted, chunks, strict=True)
+        name: pa.chunked_array(chunk, pa.large_string()) for name, chunk in zip(theirs, chunks, strict=True)
     }
 
 
@@ -94,7 +113,8 @@ def _whole(rows: Iterator[list[str]], fields: int, done: int, file: str) -> Iter
                     f"has {len(values)} field(s) where the header has {fields}",
                     file=file,
                     row=row,
-                    remedy="correct the row; a comma within a value needs double quotes around the value",
+                    remedy="correct the row; a comma within a value, as in 3,14, needs double quotes around "
+                    "the value, or semicolons between the fields",
                 )
             yield values
     except csv.Error as error:

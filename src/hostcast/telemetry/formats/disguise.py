@@ -27,5 +27,7 @@ def refuse_disguise(data: bytes, expected: str | None, file: str) -> None:
         HostcastError: the first bytes are those of another format.
     """
     for signature, name, what, remedy in _SIGNATURES:
+        if name == "utf-16" and expected is None:
+            continue
         if name != expected and data.startswith(signature):
             raise HostcastError(f"this is {what}, which its name does not say", file=file, remedy=remedy)

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from hostcast.errors import HostcastError
-from hostcast.telemetry.formats.columns import check_columns, utf8
+from hostcast.telemetry.formats.columns import Columns, chosen_columns
 from hostcast.telemetry.place import Place, shown
+from hostcast.telemetry.wanted import SERVER, Wanted
 
 __all__ = ["read_json", "read_json_lines"]
 
 _SHAPES = 'an array of records [{"server": ...}, ...] or columns {"server": [...], ...}'
 
 
-def read_json(data: bytes, wanted: Sequence[str], file: str) -> dict[str, Any]:
+def read_json(data: bytes, wanted: Wanted, file: str) -> Columns:
     """Read an array of records, or columns as lists or as objects by row key (as pandas writes them).
 
     A record that lacks a key has a missing value there. See `read_file` for the errors.
     """
-    text = utf8(data, file)
     try:
-        content = _parse(text)
+        content = _parse(data)
     except json.JSONDecodeError as error:
         hint = "; a file of one record per line is named .jsonl" if error.msg == "Extra data" else ""
         raise HostcastError(
@@ -46,10 +46,10 @@ def read_json(data: bytes, wanted: Sequence[str], file: str) -> dict[str, Any]:
     raise HostcastError(f"holds {shown(content)} where rows should be", file=file, remedy=f"write {_SHAPES}")
 
 
-def read_json_lines(data: bytes, wanted: Sequence[str], file: str) -> dict[str, Any]:
+def read_json_lines(data: bytes, wanted: Wanted, file: str) -> Columns:
     """Read one record per line; blank lines are no rows. See `read_file` for the errors."""
     records: list[dict[str, Any]] = []
-    for number, line in enumerate(utf8(data, file).split(b"\n"), 1):
+    for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
@@ -91,16 +91,20 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _from_records(records: list[dict[str, Any]], wanted: Sequence[str], file: str) -> dict[str, Any]:
+def _from_records(records: list[dict[str, Any]], wanted: Wanted, file: str) -> Columns:
     if not records:
-        return {name: pa.nulls(0) for name in wanted}
-    if any(all(name not in record for record in records) for name in wanted):
-        check_columns(list(dict.fromkeys(key for record in records for key in record)), wanted, file)
-    return {name: _array([record.get(name) for record in records], Place(file, name)) for name in wanted}
+        return Columns({SERVER: pa.nulls(0)}, {}, ())
+    present = tuple(dict.fromkeys(key for record in records for key in record))
+    chosen = chosen_columns(present, wanted, file)
+    arrays = {
+        ours: _array([record.get(name) for record in records], Place(file, name))
+        for ours, name in chosen.items()
+    }
+    return Columns(arrays, chosen, present)
 
 
-def _from_columns(content: Mapping[str, Any], wanted: Sequence[str], file: str) -> dict[str, Any]:
-    check_columns(list(content), wanted, file)
+def _from_columns(content: Mapping[str, Any], wanted: Wanted, file: str) -> Columns:
+    chosen = chosen_columns(list(content), wanted, file)
     # all columns, also those that aren't wanted: a ragged file is a damaged file
     keys: list[str] | range | None = None
     first = ""
@@ -117,11 +121,12 @@ def _from_columns(content: Mapping[str, Any], wanted: Sequence[str], file: str) 
                 f"its {len(own)} rows don't match the {len(keys)} of column {shown(first)}",
                 remedy="give every column the same rows in the same order",
             )
-    return {
-        name: _array(list(column.values() if isinstance(column, dict) else column), Place(file, name))
-        for name in wanted
+    arrays = {
+        ours: _array(list(column.values() if isinstance(column, dict) else column), Place(file, name))
+        for ours, name in chosen.items()
         for column in [content[name]]
     }
+    return Columns(arrays, chosen, tuple(content))
 
 
 def _array(values: list[Any], place: Place) -> Any:
