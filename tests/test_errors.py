@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,3 +55,13 @@ def test_its_parts_can_be_read() -> None:
         "cpu",
         3,
     )
+
+
+@pytest.mark.parametrize(
+    "place", [{}, {"file": "a 'b'.csv"}, {"file": "a.csv", "column": "cpu", "row": 3}], ids=str
+)
+def test_an_error_from_another_process_is_the_same(place: dict[str, object]) -> None:
+    error = HostcastError("is odd", remedy="make it even", **place)  # type: ignore[arg-type]
+    again = copy.copy(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)

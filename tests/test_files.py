@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hostcast.files import atomic_path, read_json, sha256_of, write_json, write_parquet, write_text
+from hostcast.files import (
+    atomic_path,
+    read_json,
+    sha256_of,
+    unsynced_path,
+    write_json,
+    write_parquet,
+    write_text,
+)
 
 
 def test_an_exception_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
@@ -35,6 +43,21 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -
         # a rename is atomic only within one file system
         assert temporary.parent == path.parent
     assert path.read_text("utf-8") == "new"
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "part"
+    with unsynced_path(path) as first:
+        first.write_text("half of the fi")
+        with unsynced_path(path) as second:
+            second.write_text("second")
+        assert path.read_text("utf-8") == "second"
+        first.write_text("first")
+    assert path.read_text("utf-8") == "first"
+    with pytest.raises(RuntimeError), unsynced_path(path) as third:
+        third.write_text("half of the th")
+        raise RuntimeError
+    assert {each.read_text("utf-8") for each in tmp_path.iterdir()} == {"first"}
 
 
 def test_a_full_disk_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 __all__ = ["HostcastError"]
 
 
@@ -31,6 +34,18 @@ class HostcastError(Exception):
         self.column = column
         self.row = row
         super().__init__(str(self))
+
+    def __reduce__(self) -> tuple[Callable[[], HostcastError], tuple[()]]:
+        # an exception is otherwise made again from its text alone, when it comes from another process
+        again = partial(
+            type(self),
+            self.problem,
+            remedy=self.remedy,
+            file=self.file,
+            column=self.column,
+            row=self.row,
+        )
+        return again, ()
 
     def __str__(self) -> str:
         place = [

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["atomic_path", "read_json", "sha256_of", "write_json", "write_parquet", "write_text"]
+__all__ = [
+    "atomic_path",
+    "read_json",
+    "sha256_of",
+    "unsynced_path",
+    "write_json",
+    "write_parquet",
+    "write_text",
+]
 
 
 @contextmanager
@@ -36,6 +45,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def unsynced_path(path: Path) -> Iterator[Path]:
+    """Like `atomic_path`, without waiting for the disk: for what is checked against a digest before use.
+
+    Two writers of the same file don't meet: of a machine that was given up, work may still go on.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -27,11 +27,11 @@ from hostcast.parts import (
     code_digest,
     column_names,
     digest_of,
-    each_in_order,
     open_cache,
     part_numbers,
     part_table,
     part_texts,
+    pool_of,
     publish,
     read_index,
     row_bar,
@@ -58,13 +58,18 @@ def featurize_into(folder: Path, prepared: Path, params: Params, *, kept: Path |
     index = read_index(prepared, stage="prepare")
     schema = schema_of(params, column_names(index))
     require_reach(int(index.layout.rows.max()), params)
-    with workshop(folder) as place, open_cache(kept, place) as cache:
+    with (
+        workshop(folder) as place,
+        open_cache(kept, place) as cache,
+        pool_of(params.prepare.engine, params.runtime.ray_address, place) as pool,
+    ):
         work = _Work(index, params, schema, cache)
         made: list[tuple[str, PartFile]] = []
         with row_bar("featurizing", int(index.layout.rows.sum()), shown=params.runtime.progress) as bar:
-            for parts in each_in_order(work.group, range(len(index.layout.groups) - 1)):
+            for parts in pool.each_in_order(work.group, range(len(index.layout.groups) - 1)):
                 made += [(key, file) for key, file, _ in parts]
                 bar.update(sum(rows for _, _, rows in parts))
+        cache.claim(key for key, _ in made)
         files = [
             PartFile(part.name, file.sha256, file.bytes)
             for part, (_, file) in zip(index.layout.parts, made, strict=True)

@@ -117,6 +117,7 @@ class PrometheusParams(Section):
 
 
 class PrepareParams(Section):
+    engine: Literal["local", "ray"]
     source: Literal["simulate", "files", "prometheus"]
     path: Name
     columns: dict[str, Name | Annotated[list[Name], Field(min_length=1)]]
@@ -352,6 +353,7 @@ class RuntimeParams(Section):
     progress: bool
     accelerator: Literal["auto", "cpu", "gpu"]
     prometheus: PrometheusRuntime
+    ray_address: Name | None
 
 
 class Params(Section):

@@ -4,7 +4,7 @@ from hostcast.parts.cache import PartCache, code_digest, digest_of, open_cache
 from hostcast.parts.grouping import CHUNK_STEPS, group_bounds
 from hostcast.parts.index import INDEX, PartFile, PartIndex, read_index, write_index
 from hostcast.parts.layout import Layout, Part, Piece
-from hostcast.parts.pool import each_in_order, workers
+from hostcast.parts.pool import Pool, Threads, each_in_order, pool_of, workers
 from hostcast.parts.progress import row_bar
 from hostcast.parts.reading import (
     column_names,
@@ -26,6 +26,8 @@ __all__ = [
     "PartFile",
     "PartIndex",
     "Piece",
+    "Pool",
+    "Threads",
     "code_digest",
     "column_names",
     "digest_of",
@@ -36,6 +38,7 @@ __all__ = [
     "part_numbers",
     "part_table",
     "part_texts",
+    "pool_of",
     "publish",
     "read_frame",
     "read_index",

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hostcast.files import sha256_of
+from hostcast.files import sha256_of, unsynced_path
 from hostcast.parts.index import PartFile
 
 __all__ = ["PartCache", "code_digest", "digest_of", "open_cache"]
@@ -61,9 +61,8 @@ class PartCache:
         """Note something under a key."""
         text = json.dumps(content, allow_nan=False)
         name = f"{key}.json"
-        temporary = self.folder / f".{name}.tmp"
-        temporary.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", "utf-8")
-        temporary.replace(self.folder / name)
+        with unsynced_path(self.folder / name) as temporary:
+            temporary.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", "utf-8")
         self._used.add(name)
 
     def path(self, key: str) -> Path:
@@ -90,6 +89,11 @@ class PartCache:
         """Note that the part of a key is written."""
         self._used.add(self.path(key).name)
         self.keep(key, {"file": asdict(file), "note": note})
+
+    def claim(self, keys: Iterable[str]) -> None:
+        """Count entries as read or written that another process read or wrote."""
+        for key in keys:
+            self._used |= {f"{key}.json", self.path(key).name}
 
     def prune(self) -> None:
         """Remove what was neither read nor written: what is kept is the last run's."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hostcast.files import sha256_of
+from hostcast.files import sha256_of, unsynced_path
 from hostcast.parts.index import INDEX, PartFile
 from hostcast.parts.layout import Layout, Part
 
@@ -61,21 +61,19 @@ def write_part(path: Path, table: pa.Table) -> PartFile:
         table: of `part_table`.
     """
     floats = [field.name for field in table.schema if pa.types.is_float32(field.type)]
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(
-        table,
-        temporary,
-        # bytes of like weight stand together: zstd would find little more, and take longer
-        compression="lz4",
-        row_group_size=ROW_GROUP,
-        # looking for repeated values among numbers would take most of the time, and find few
-        use_dictionary=[name for name in table.column_names if name not in (*floats, TIMESTAMP)],
-        column_encoding={TIMESTAMP: "DELTA_BINARY_PACKED", **dict.fromkeys(floats, "BYTE_STREAM_SPLIT")},
-        store_schema=False,
-    )
-    file = PartFile(path.name, sha256_of(temporary), temporary.stat().st_size)
-    temporary.replace(path)
-    return file
+    with unsynced_path(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            # bytes of like weight stand together: zstd would find little more, and take longer
+            compression="lz4",
+            row_group_size=ROW_GROUP,
+            # looking for repeated values among numbers would take most of the time, and find few
+            use_dictionary=[name for name in table.column_names if name not in (*floats, TIMESTAMP)],
+            column_encoding={TIMESTAMP: "DELTA_BINARY_PACKED", **dict.fromkeys(floats, "BYTE_STREAM_SPLIT")},
+            store_schema=False,
+        )
+        return PartFile(path.name, sha256_of(temporary), temporary.stat().st_size)
 
 
 def publish(sources: Sequence[tuple[Path, PartFile]], folder: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from hostcast.errors import HostcastError
-from hostcast.parts import each_in_order
+from hostcast.parts import Pool, Threads
 from hostcast.telemetry.discovery import label_of
 from hostcast.telemetry.formats import Stretch, Unread, read_stretch
 from hostcast.telemetry.formats.columns import Columns
@@ -85,6 +86,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Done:
+    inputs: frozenset[int]
     surveys: list[tuple[int, Survey]] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     faults: dict[int, HostcastError] = field(default_factory=dict)
@@ -93,16 +95,18 @@ class _Done:
 def take_in(
     inputs: Mapping[int, Sequence[Stretch | Unread | Block]],
     reading: Reading,
+    pool: Pool,
     *,
     only: Mapping[str, Set[int]] | None = None,
     note: Callable[[int], None],
 ) -> Intake:
-    """Read inputs on all cores.
+    """Read inputs.
 
     Args:
         inputs: by number, in the order read: a file's stretches, what another source reads itself, or
             blocks in memory.
         reading: how.
+        pool: who reads files; what is in memory stays in this process.
         only: servers and stretches of time to put rows aside of; None = all.
         note: called with the number of rows that were read since the last call.
 
@@ -114,18 +118,15 @@ def take_in(
     parts: dict[int, list[Survey]] = {number: [] for number in inputs}
     alone: dict[int, list[Run]] = {}
 
-    room = _Room()
-
-    def work(task: _Task) -> _Done:
-        return _read(task, reading, only, room)
-
-    for task, done in _with_tasks(work, _tasks(inputs)):
+    room = _Room() if pool.shares_memory else None
+    if any(isinstance(stretch, Block) for stretches in inputs.values() for stretch in stretches):
+        pool = Threads()
+    for done in pool.each_in_order(partial(_read, reading, only, room), _tasks(inputs)):
         for number, survey in done.surveys:
             parts[number].append(survey)
         intake.runs.extend(done.runs)
-        numbers = {number for number, _ in task.stretches}
-        if len(numbers) == 1:
-            alone.setdefault(numbers.pop(), []).extend(done.runs)
+        if len(done.inputs) == 1:
+            alone.setdefault(min(done.inputs), []).extend(done.runs)
         for number, error in done.faults.items():
             intake.faults.setdefault(number, error)
         note(sum(survey.read for _, survey in done.surveys))
@@ -146,10 +147,6 @@ def _several(stretch: Stretch | Unread | Block) -> bool:
     return isinstance(stretch, Stretch) and not stretch.whole
 
 
-def _with_tasks(work: Callable[[_Task], _Done], tasks: Iterable[_Task]) -> Iterator[tuple[_Task, _Done]]:
-    return each_in_order(lambda task: (task, work(task)), tasks)
-
-
 def _tasks(inputs: Mapping[int, Sequence[Stretch | Unread | Block]]) -> Iterator[_Task]:
     waiting: list[tuple[int, Stretch | Unread | Block]] = []
     size = count = 0
@@ -168,15 +165,15 @@ def _tasks(inputs: Mapping[int, Sequence[Stretch | Unread | Block]]) -> Iterator
         yield _Task(count, waiting)
 
 
-def _read(task: _Task, reading: Reading, only: Mapping[str, Set[int]] | None, room: _Room) -> _Done:
-    done = _Done()
+def _read(reading: Reading, only: Mapping[str, Set[int]] | None, room: _Room | None, task: _Task) -> _Done:
+    done = _Done(frozenset(number for number, _ in task.stretches))
     held: list[tuple[Observations, Sorted]] = []
 
     def write() -> None:
         rows = held[0][1] if len(held) == 1 else _sorted([rows for rows, _ in held], reading)
         rows = rows if only is None else rows.only(only)
         path = None
-        if room.taken(rows.nbytes) > MEMORY_BYTES:
+        if room is None or room.taken(rows.nbytes) > MEMORY_BYTES:
             path = reading.folder / f"run-{task.number:06d}-{len(done.runs):04d}"
         run = Run.write(rows, path)
         if run is not None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.parts import Layout, open_cache, publish, read_frame, workshop, write_index
+from hostcast.parts import Layout, open_cache, pool_of, publish, read_frame, workshop, write_index
 from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.quality import quality_report
 from hostcast.telemetry.selection import Discarded, check_targets, select_servers, typical
@@ -88,13 +88,17 @@ def prepare_into(folder: Path, params: Params, *, kept: Path | None = None) -> R
         raise HostcastError(
             f"base.freq {params.base.freq} is finer than a microsecond", remedy="set a longer base.freq"
         )
-    source = source_of(params, wanted)
-    with workshop(folder) as place, open_cache(kept if source.lasting else None, place / "cache") as cache:
-        gathered = gather(source, params, wanted, step_micros, cache, place)
-        grid, quality = _checked(gathered, params, wanted, source)
-        made = list(gathered.files(grid.layout))
-        publish([(cache.path(key), file) for key, file in made], folder)
-        write_index(folder, grid.layout, [file for _, file in made])
+    with (
+        workshop(folder) as place,
+        pool_of(params.prepare.engine, params.runtime.ray_address, place) as pool,
+    ):
+        source = source_of(params, wanted, pool)
+        with open_cache(kept if source.lasting else None, place / "cache") as cache:
+            gathered = gather(source, params, wanted, step_micros, cache, place, pool)
+            grid, quality = _checked(gathered, params, wanted, source)
+            made = list(gathered.files(grid.layout))
+            publish([(cache.path(key), file) for key, file in made], folder)
+            write_index(folder, grid.layout, [file for _, file in made])
     _log_summary(quality)
     return Report(quality, source.noise_floor)
 

@@ -13,7 +13,7 @@ import hostcast.params
 import hostcast.telemetry
 from hostcast.params import Params
 from hostcast.params.lengths import length_of
-from hostcast.parts import PartCache, code_digest, digest_of, row_bar
+from hostcast.parts import PartCache, Pool, code_digest, digest_of, row_bar
 from hostcast.telemetry.intake import Intake, Reading, take_in
 from hostcast.telemetry.runs import Run
 from hostcast.telemetry.sources import Source
@@ -23,7 +23,7 @@ from hostcast.telemetry.wanted import Wanted
 __all__ = ["Rows"]
 
 # of section prepare, what decides neither how rows are read nor how they are cleaned
-_LATER = {"source", "path", "prometheus", "simulate", "min_rows", "on_empty_server", "on_bad_file"}
+_LATER = {"source", "path", "prometheus", "engine", "simulate", "min_rows", "on_empty_server", "on_bad_file"}
 # what clocks may differ by where the params set no limit: nothing is parted by more
 _ALL_TIME = 1 << 62
 
@@ -38,6 +38,7 @@ class Rows:
         step_micros: length of a step.
         cache: of what is known.
         workshop: folder for rows put aside.
+        pool: who reads.
 
     Attributes:
         key: of all but the inputs that decides what is read and how it is cleaned.
@@ -57,8 +58,10 @@ class Rows:
         step_micros: int,
         cache: PartCache,
         workshop: Path,
+        pool: Pool,
     ) -> None:
         self.source = source
+        self._pool = pool
         self._shown = params.runtime.progress
         limit = params.prepare.max_clock_skew
         self.skew = _ALL_TIME if limit is None else length_of(limit) // pd.Timedelta(1, "us")
@@ -117,4 +120,4 @@ class Rows:
         # what was in order at first must not be passed over later
         reading = replace(self._reading, folder=folder, skip=self._reading.skip and only is None)
         with row_bar("reading", None, shown=self._shown) as bar:
-            return take_in(inputs, reading, only=only, note=bar.update)
+            return take_in(inputs, reading, self._pool, only=only, note=bar.update)

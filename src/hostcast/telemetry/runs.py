@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from hostcast.files import unsynced_path
 from hostcast.parts import CHUNK_STEPS
 from hostcast.telemetry.observations import Observations
 
@@ -47,11 +48,7 @@ class Sorted:
         if (code[1:] < code[:-1]).any():
             order = np.argsort(code, kind="stable")
             # twice as fast as an index in brackets
-            micros, values, counters = (
-                micros.take(order),
-                values.take(order, axis=0),
-                counters.take(order, axis=0),
-            )
+            micros, values, counters = (each.take(order, axis=0) for each in (micros, values, counters))
         counts = np.bincount(code, minlength=len(rows.names))
         bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         chunk = _chunk_of(micros, CHUNK_STEPS * step_micros)
@@ -109,7 +106,7 @@ class Run:
         if not len(rows.micros):
             return None
         if path is not None:
-            with path.open("wb") as file:
+            with unsynced_path(path) as temporary, temporary.open("wb") as file:
                 for array in (rows.micros, rows.values, rows.counters):
                     np.ascontiguousarray(array).tofile(file)
         chunk = rows.chunk

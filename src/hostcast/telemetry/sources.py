@@ -14,7 +14,7 @@ import pyarrow as pa
 from hostcast.errors import HostcastError
 from hostcast.files import sha256_of
 from hostcast.params import Params
-from hostcast.parts import each_in_order
+from hostcast.parts import Pool
 from hostcast.telemetry.discovery import find_files, format_of, label_of
 from hostcast.telemetry.formats import Stretch, Unread, stretches_of
 from hostcast.telemetry.formats.columns import no_such_column
@@ -128,7 +128,7 @@ def _reason(error: HostcastError) -> str:
     return ": ".join([*([", ".join(place)] if place else []), error.problem])
 
 
-def source_of(params: Params, wanted: Wanted) -> Source:
+def source_of(params: Params, wanted: Wanted, pool: Pool) -> Source:
     """What `prepare.source` says.
 
     Raises:
@@ -141,13 +141,13 @@ def source_of(params: Params, wanted: Wanted) -> Source:
         return pull(params, wanted)
     if params.prepare.source == "files":
         found = find_files(params.prepare.path)
-        return file_source("files", found.files, found.ignored)
+        return file_source("files", found.files, pool, found.ignored)
     return _simulated(params, wanted)
 
 
-def file_source(kind: str, files: Sequence[Path], ignored: Sequence[Path] = ()) -> Source:
+def file_source(kind: str, files: Sequence[Path], pool: Pool, ignored: Sequence[Path] = ()) -> Source:
     """Files of known formats, in the order given."""
-    return Source(kind, list(each_in_order(_input, files)), [label_of(path) for path in ignored])
+    return Source(kind, list(pool.each_in_order(_input, files)), [label_of(path) for path in ignored])
 
 
 def _input(path: Path) -> Input:

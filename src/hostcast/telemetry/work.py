@@ -6,11 +6,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.parts import Layout, PartCache, PartFile, digest_of, each_in_order, group_bounds, row_bar
+from hostcast.parts import Layout, PartCache, PartFile, Pool, digest_of, group_bounds, row_bar
 from hostcast.telemetry.clock import cutoffs
 from hostcast.telemetry.groups import Group, GroupResult, GroupWork
 from hostcast.telemetry.rows import Rows
@@ -48,7 +49,13 @@ class Gathered:
 
 
 def gather(
-    source: Source, params: Params, wanted: Wanted, step_micros: int, cache: PartCache, workshop: Path
+    source: Source,
+    params: Params,
+    wanted: Wanted,
+    step_micros: int,
+    cache: PartCache,
+    workshop: Path,
+    pool: Pool,
 ) -> Gathered:
     """Read what is new, and work on the groups that it touches.
 
@@ -59,11 +66,12 @@ def gather(
         step_micros: length of a step.
         cache: of finished work.
         workshop: folder for rows put aside.
+        pool: who does the work.
 
     Raises:
         HostcastError: see `take_in`, `check_spacing` and `Source.refuse_lacking`.
     """
-    rows = Rows(source, params, wanted, step_micros, cache, workshop)
+    rows = Rows(source, params, wanted, step_micros, cache, workshop, pool)
     source.refuse_lacking(rows.surveys, rows.faults, wanted)
     surveys = dict(sorted(rows.surveys.items()))
     survey = Survey.merged(surveys.values(), rows.skew)
@@ -85,7 +93,7 @@ def gather(
                 if chunks
             }
             work = GroupWork(params, wanted, step_micros, cache, rows.of(needed) if needed else [])
-            results.update(_worked_on(work, groups, waiting, even_sparse=even_sparse))
+            results.update(_worked_on(pool, work, groups, waiting, even_sparse=even_sparse))
             bar.update(sum(groups[number].rows for number in waiting if not results[number].lacking))
             waiting = {number: results[number].lacking for number in waiting if results[number].lacking}
             if not waiting and not even_sparse:
@@ -93,16 +101,26 @@ def gather(
                 even_sparse = True
                 waiting = {n: frozenset(groups[n].keys) for n, result in results.items() if result.sparse}
     ordered = [results[number] for number in range(len(groups))]
+    for group, result in zip(groups, ordered, strict=True):
+        cache.claim([*group.keys.values(), *(key for key, _ in result.parts)])
     return Gathered(survey, surveys, rows.faults, groups, ordered)
 
 
 def _worked_on(
-    work: GroupWork, groups: list[Group], waiting: dict[int, frozenset[int]], *, even_sparse: bool
+    pool: Pool,
+    work: GroupWork,
+    groups: list[Group],
+    waiting: dict[int, frozenset[int]],
+    *,
+    even_sparse: bool,
 ) -> Iterator[tuple[int, GroupResult]]:
-    def one(number: int) -> GroupResult:
-        return work.result(groups[number], waiting[number], even_sparse=even_sparse)
+    tasks = ((groups[number], chunks) for number, chunks in waiting.items())
+    made = pool.each_in_order(partial(_one, work, even_sparse), tasks)
+    return zip(waiting, made, strict=True)
 
-    return zip(waiting, each_in_order(one, waiting), strict=True)
+
+def _one(work: GroupWork, even_sparse: bool, task: tuple[Group, frozenset[int]]) -> GroupResult:
+    return work.result(*task, even_sparse=even_sparse)
 
 
 def _apart(results: dict[int, GroupResult]) -> Counter[int]:
