@@ -5,6 +5,7 @@ from hostcast.params.reader import load_params, parse_params
 from hostcast.params.schema import (
     BaseParams,
     BenchmarkParams,
+    DriftParams,
     EvaluateParams,
     FeaturizeParams,
     ModelParams,
@@ -19,6 +20,7 @@ from hostcast.params.schema import (
 __all__ = [
     "BaseParams",
     "BenchmarkParams",
+    "DriftParams",
     "EvaluateParams",
     "FeaturizeParams",
     "ModelParams",

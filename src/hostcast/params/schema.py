@@ -16,6 +16,7 @@ __all__ = [
     "BaseParams",
     "BenchmarkParams",
     "BytesOf",
+    "DriftParams",
     "EvaluateParams",
     "FeaturizeParams",
     "ModelParams",
@@ -216,6 +217,31 @@ class SplitParams(Section):
         return self
 
 
+class DriftParams(Section):
+    recent: str | None
+    psi: Annotated[float, Field(gt=0)]
+    psi_watch: Annotated[float, Field(gt=0)]
+    min_values: PositiveInt
+    drifted_servers: Annotated[float, Field(ge=0, le=1)]
+    new_servers: Annotated[float, Field(ge=0, le=1)]
+    missing_rise: Annotated[float, Field(ge=0, le=1)]
+    silent_after: str
+    max_age: str | None
+
+    @field_validator("recent", "silent_after", "max_age")
+    @classmethod
+    def _a_length(cls, value: str | None) -> str | None:
+        if value is not None:
+            length_of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _watch_comes_first(self) -> DriftParams:
+        if self.psi_watch > self.psi:
+            raise ValueError(f"psi_watch {self.psi_watch} exceeds psi {self.psi}")
+        return self
+
+
 class ModelParams(Section):
     hidden_size: PositiveInt
     attention_heads: PositiveInt
@@ -323,6 +349,7 @@ class Params(Section):
     prepare: PrepareParams
     featurize: FeaturizeParams
     split: SplitParams
+    drift: DriftParams
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
