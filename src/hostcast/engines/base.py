@@ -12,6 +12,7 @@ from torch import nn
 
 from hostcast.features import FeatureTable
 from hostcast.params import ModelParams
+from hostcast.splitting import Cutoffs
 from hostcast.windows import Batch, InputSpec, QuantileForecast
 
 __all__ = ["Architecture", "Engine", "LoaderOptions", "Network", "WindowSource"]
@@ -87,14 +88,14 @@ class WindowSource(Protocol):
 
     def loader(
         self,
-        cutoffs: pd.DataFrame,
+        cutoffs: pd.DataFrame | Cutoffs,
         *,
         batch_size: int,
         options: LoaderOptions,
         windows_per_epoch: int | None = None,
         seed: int | None = None,
     ) -> Iterable[Any]:
-        """Batches of the windows at `cutoffs` (columns server, position), in their order.
+        """Batches of the windows at `cutoffs` (columns server, position; or runs of them), in their order.
 
         With a seed, windows are drawn at random instead: see `hostcast.windows.EpochSampler`.
         Only rows up to a window's last horizon step are read.

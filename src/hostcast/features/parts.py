@@ -28,6 +28,7 @@ from hostcast.parts import (
     column_names,
     digest_of,
     each_in_order,
+    open_cache,
     part_numbers,
     part_table,
     part_texts,
@@ -57,8 +58,7 @@ def featurize_into(folder: Path, prepared: Path, params: Params, *, kept: Path |
     index = read_index(prepared, stage="prepare")
     schema = schema_of(params, column_names(index))
     require_reach(int(index.layout.rows.max()), params)
-    with workshop(folder) as place:
-        cache = PartCache(place if kept is None else kept)
+    with workshop(folder) as place, open_cache(kept, place) as cache:
         work = _Work(index, params, schema, cache)
         made: list[tuple[str, PartFile]] = []
         with row_bar("featurizing", int(index.layout.rows.sum()), shown=params.runtime.progress) as bar:
@@ -71,8 +71,6 @@ def featurize_into(folder: Path, prepared: Path, params: Params, *, kept: Path |
         ]
         publish([(cache.path(key), file) for (key, _), file in zip(made, files, strict=True)], folder)
         write_index(folder, index.layout, files)
-        if kept is not None:
-            cache.prune()
     return schema
 
 

@@ -1,6 +1,6 @@
 """Tables of many servers as a folder of Parquet files, none of which holds more than fits in memory."""
 
-from hostcast.parts.cache import PartCache, code_digest, digest_of
+from hostcast.parts.cache import PartCache, code_digest, digest_of, open_cache
 from hostcast.parts.grouping import CHUNK_STEPS, group_bounds
 from hostcast.parts.index import INDEX, PartFile, PartIndex, read_index, write_index
 from hostcast.parts.layout import Layout, Part, Piece
@@ -32,6 +32,7 @@ __all__ = [
     "each_in_order",
     "group_bounds",
     "missing_counts",
+    "open_cache",
     "part_numbers",
     "part_table",
     "part_texts",

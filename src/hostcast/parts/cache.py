@@ -7,10 +7,12 @@ made anew.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -19,10 +21,11 @@ from typing import Any
 from hostcast.files import sha256_of
 from hostcast.parts.index import PartFile
 
-__all__ = ["PartCache", "code_digest", "digest_of"]
+__all__ = ["PartCache", "code_digest", "digest_of", "open_cache"]
 
 log = logging.getLogger(__name__)
 
+LOCK = ".lock"
 LIBRARIES = ("numpy", "pandas", "pyarrow")
 
 
@@ -91,8 +94,32 @@ class PartCache:
     def prune(self) -> None:
         """Remove what was neither read nor written: what is kept is the last run's."""
         for path in self.folder.iterdir():
-            if path.name not in self._used:
+            if path.name not in self._used and path.name != LOCK:
                 path.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_cache(kept: Path | None, otherwise: Path) -> Iterator[PartCache]:
+    """The cache of the last run, for this one alone; without one, or while another run has it, an empty one.
+
+    Args:
+        kept: its folder; None = there is none.
+        otherwise: folder of the empty one.
+    """
+    if kept is None:
+        yield PartCache(otherwise)
+        return
+    cache = PartCache(kept)
+    with (kept / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            log.warning("%s is in use by another run: nothing of the last run is used", kept)
+            yield PartCache(otherwise)
+            return
+        yield cache
+        # a failed run keeps what it made, and what was there
+        cache.prune()
 
 
 def digest_of(content: Any) -> str:

@@ -19,8 +19,8 @@ from hostcast.parts.layout import Part
 __all__ = ["column_names", "missing_counts", "part_numbers", "part_texts", "read_frame", "read_part"]
 
 
-def read_part(index: PartIndex, part: Part, names: Sequence[str]) -> pa.Table:
-    """Some columns of a part.
+def read_part(index: PartIndex, part: Part, names: Sequence[str] | None = None) -> pa.Table:
+    """Some columns of a part, or all.
 
     Raises:
         HostcastError: the file is damaged, or has no such column.
@@ -28,10 +28,10 @@ def read_part(index: PartIndex, part: Part, names: Sequence[str]) -> pa.Table:
     path = index.folder / part.name
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
-            lacking = [name for name in names if name not in file.schema_arrow.names]
+            lacking = [name for name in names or () if name not in file.schema_arrow.names]
             if lacking:
                 raise HostcastError("there is no such column", file=path, column=lacking[0], remedy=_REMEDY)
-            return file.read(columns=list(names), use_threads=False)
+            return file.read(columns=None if names is None else list(names), use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise HostcastError(f"damaged Parquet: {error}", file=path, remedy=_REMEDY) from None
 
@@ -51,13 +51,17 @@ def missing_counts(index: PartIndex, part: Part, names: Sequence[str]) -> npt.ND
     return counts
 
 
-def _holed(index: PartIndex, part: Part, name: str) -> bool:
-    """Whether values of a column are missing, as far as the file's own notes tell."""
+def _metadata(index: PartIndex, part: Part) -> Any:
     path = index.folder / part.name
     try:
-        metadata = pq.read_metadata(path)
+        return pq.read_metadata(path)
     except (pa.ArrowException, OSError) as error:
         raise HostcastError(f"damaged Parquet: {error}", file=path, remedy=_REMEDY) from None
+
+
+def _holed(index: PartIndex, part: Part, name: str) -> bool:
+    """Whether values of a column are missing, as far as the file's own notes tell."""
+    metadata = _metadata(index, part)
     place = metadata.schema.names.index(name) if name in metadata.schema.names else -1
     if place < 0:
         return True  # whoever reads it will say so
@@ -76,7 +80,7 @@ def part_texts(index: PartIndex, part: Part, names: Sequence[str]) -> dict[str, 
 
 def column_names(index: PartIndex) -> list[str]:
     """Names of all columns of a table."""
-    names: list[str] = pq.read_schema(index.folder / index.files[0].name).names
+    names: list[str] = _metadata(index, index.layout.parts[0]).schema.names
     return names
 
 
@@ -89,16 +93,11 @@ def read_frame(folder: Path, *, stage: str, columns: Sequence[str] | None = None
         columns: names; None = all.
     """
     index = read_index(folder, stage=stage)
-    tables = [_whole(index, part, columns) for part in index.layout.parts]
+    tables = [read_part(index, part, columns) for part in index.layout.parts]
     table = pa.concat_tables(tables)
     order = _table_order(index)
     frame: pd.DataFrame = table.to_pandas() if order is None else table.take(pa.array(order)).to_pandas()
     return frame
-
-
-def _whole(index: PartIndex, part: Part, columns: Sequence[str] | None) -> pa.Table:
-    with pq.ParquetFile(index.folder / part.name) as file:
-        return file.read(columns=None if columns is None else list(columns))
 
 
 def _table_order(index: PartIndex) -> npt.NDArray[np.int64] | None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from hostcast.errors import HostcastError
 from hostcast.files import read_json, write_json, write_parquet
 from hostcast.params import SplitParams
+from hostcast.splitting.cutoffs import Cutoffs
 from hostcast.splitting.spans import Span, spans_of
 
 __all__ = [
@@ -58,22 +59,21 @@ class Split:
             part: train, validation or test.
             stride: take every stride-th cutoff, counted from each server's first.
         """
+        return self.cutoff_runs(part, stride=stride).frame()
+
+    def cutoff_runs(self, part: Part, *, stride: int = 1) -> Cutoffs:
+        """The same, without a row for each."""
         runs = self.runs[self.runs["part"] == part]
-        if runs.empty:
-            return pd.DataFrame({"server": [], "position": [], "cutoff": []})
-        every = runs["step"].to_numpy() * stride
-        counts = (runs["last"].to_numpy() - runs["first"].to_numpy()) // every + 1
-        run = np.repeat(np.arange(len(runs)), counts)
-        behind = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
-        position = runs["first"].to_numpy()[run] + behind * every[run]
-        first_at = {span.server: span.first for span in self.spans}
-        first = pd.DatetimeIndex([first_at[server] for server in runs["server"]])
-        return pd.DataFrame(
-            {
-                "server": runs["server"].array.take(run),
-                "position": position,
-                "cutoff": first.take(run) + position * self.step.to_timedelta64(),
-            }
+        every = runs["step"].to_numpy("int64") * stride
+        first = runs["first"].to_numpy("int64")
+        starts = {span.server: span.first for span in self.spans}
+        return Cutoffs(
+            servers=runs["server"].to_numpy(object),
+            first=first,
+            every=every,
+            counts=(runs["last"].to_numpy("int64") - first) // every + 1,
+            starts=pd.DatetimeIndex([starts[server] for server in runs["server"]]),
+            step=self.step,
         )
 
     def test_start(self) -> dict[str, pd.Timestamp]:

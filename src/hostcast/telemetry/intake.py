@@ -94,7 +94,6 @@ def take_in(
     """
     intake = Intake()
     parts: dict[int, list[Survey]] = {number: [] for number in inputs}
-
     alone: dict[int, list[Run]] = {}
 
     def work(task: _Task) -> _Done:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.parts import Layout, PartCache, publish, read_frame, workshop, write_index
+from hostcast.parts import Layout, open_cache, publish, read_frame, workshop, write_index
 from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.quality import quality_report
 from hostcast.telemetry.selection import Discarded, check_targets, select_servers, typical
@@ -87,15 +87,12 @@ def prepare_into(folder: Path, params: Params, *, kept: Path | None = None) -> R
             f"base.freq {params.base.freq} is finer than a microsecond", remedy="set a longer base.freq"
         )
     source = source_of(params, wanted)
-    with workshop(folder) as place:
-        lasting = kept is not None and source.lasting
-        cache = PartCache(kept if lasting and kept is not None else place / "cache")
+    with workshop(folder) as place, open_cache(kept if source.lasting else None, place / "cache") as cache:
         gathered = gather(source, params, wanted, step_micros, cache, place)
         grid, quality = _checked(gathered, params, wanted, source)
-        publish([(cache.path(key), file) for key, file in gathered.files(grid.layout)], folder)
-        write_index(folder, grid.layout, [file for _, file in gathered.files(grid.layout)])
-        if lasting:
-            cache.prune()
+        made = list(gathered.files(grid.layout))
+        publish([(cache.path(key), file) for key, file in made], folder)
+        write_index(folder, grid.layout, [file for _, file in made])
     _log_summary(quality)
     return Report(quality, source.noise_floor)
 

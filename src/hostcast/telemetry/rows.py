@@ -114,6 +114,7 @@ class Rows:
         folder = self._reading.folder / ("rows" if only is None else "again")
         folder.mkdir()
         inputs = {number: self.source.inputs[number].stretches for number in numbers}
-        reading = replace(self._reading, folder=folder)
+        # what was in order at first must not be passed over later
+        reading = replace(self._reading, folder=folder, skip=self._reading.skip and only is None)
         with row_bar("reading", None, shown=self._shown) as bar:
             return take_in(inputs, reading, only=only, note=bar.update)

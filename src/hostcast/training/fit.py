@@ -183,8 +183,8 @@ def _loaders(
     engine: Engine, features: FeatureTable, spec: InputSpec, split: Split, params: Params
 ) -> _Loaders:
     options = loader_options(params.runtime)
-    training = split.cutoffs("train")
-    validation = _thin(split.cutoffs("validation"), params.train.validation_windows)
+    training = split.cutoff_runs("train")
+    validation = split.cutoff_runs("validation").thinned(params.train.validation_windows)
     shown = _thin(validation, IMAGE_WINDOWS)
     log.info("%d training windows, %d validation windows", len(training), len(validation))
     source = engine.source(features, spec)
@@ -210,8 +210,8 @@ def _begin_at(loader: Any, epoch: int) -> None:
         sampler.set_epoch(epoch)
 
 
-def _thin(cutoffs: pd.DataFrame, most: int | None) -> pd.DataFrame:
-    if most is None or len(cutoffs) <= most:
+def _thin(cutoffs: pd.DataFrame, most: int) -> pd.DataFrame:
+    if len(cutoffs) <= most:
         return cutoffs
     chosen = np.linspace(0, len(cutoffs) - 1, most).round().astype(int)
     return cutoffs.iloc[chosen].reset_index(drop=True)

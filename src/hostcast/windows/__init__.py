@@ -4,7 +4,7 @@ from hostcast.windows.batch import Batch, QuantileForecast
 from hostcast.windows.fitting import fit_inputs
 from hostcast.windows.frame import POSITION, model_frame
 from hostcast.windows.normalizers import target_normalizer
-from hostcast.windows.room import cutoff_rows
+from hostcast.windows.room import RunRows, cutoff_rows
 from hostcast.windows.sampler import EpochSampler
 from hostcast.windows.spec import InputSpec, Scale, TargetScale
 
@@ -14,6 +14,7 @@ __all__ = [
     "EpochSampler",
     "InputSpec",
     "QuantileForecast",
+    "RunRows",
     "Scale",
     "TargetScale",
     "cutoff_rows",

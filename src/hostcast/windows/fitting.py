@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,14 @@ import numpy.typing as npt
 
 from hostcast.features import FeatureTable, Roles
 from hostcast.params import Params
+from hostcast.parts import each_in_order, workers
 from hostcast.splitting import Split
 from hostcast.windows.spec import SERVER, InputSpec, Scale, TargetScale
 
 __all__ = ["fit_inputs"]
+
+# fitted at once
+MOST_COLUMNS = 2
 
 
 def fit_inputs(features: FeatureTable, roles: Roles, split: Split, params: Params) -> InputSpec:
@@ -26,17 +31,16 @@ def fit_inputs(features: FeatureTable, roles: Roles, split: Split, params: Param
     """
     train = _TrainingRows(features, split)
     reals = [*roles.known_reals, *roles.observed_reals]
-    scales: dict[str, Scale] = {}
-    fill: dict[str, float] = {}
-    target_scales: dict[str, TargetScale] = {}
-    for name in roles.targets:
-        values = train.numbers(name)
-        fill[name] = _median(values)
-        target_scales[name] = _target_scale(values, train)
-    for name in reals:
-        values = train.numbers(name)
-        fill[name] = _median(values)
-        scales[name] = _scale(values)
+    names = [*roles.targets, *reals]
+
+    def fit(name: str) -> _Fit:
+        return _fit(train, name, target=name in roles.targets)
+
+    # a column of a hundred million rows takes two gigabytes on the way
+    fits = dict(zip(names, each_in_order(fit, names, threads=min(MOST_COLUMNS, workers())), strict=True))
+    fill = {name: fits[name].median for name in names}
+    scales = {name: fits[name].scale for name in reals}
+    target_scales = {name: scale for name in roles.targets if (scale := fits[name].target) is not None}
     left_out = sorted(name for name in reals if scales[name].spread == 0.0)
     categories = {name: train.texts(name) for name in roles.static_categoricals}
     if params.model.server_embedding:
@@ -85,35 +89,59 @@ class _TrainingRows:
         return sorted({text for server in self.servers if (text := by_server[server]) is not None})
 
 
-def _scale(values: npt.NDArray[Any]) -> Scale:
+@dataclass(frozen=True)
+class _Fit:
+    """Statistics of one column over the training span; `target` is there for targets."""
+
+    median: float
+    scale: Scale
+    target: TargetScale | None
+
+
+def _fit(train: _TrainingRows, name: str, *, target: bool) -> _Fit:
+    values = train.numbers(name)
     known = _known(values)
+    scale = _scale(known)
+    return _Fit(_median(known), scale, _target_scale(values, known, scale, train) if target else None)
+
+
+def _scale(known: npt.NDArray[Any]) -> Scale:
     if len(known) == 0:
         return Scale(0.0, 0.0)
-    spread = float(known.std())
-    center = float(known.mean())
+    wide = known.astype("float64")
+    center = float(wide.mean())
+    # as `std` computes it, in place
+    wide -= center
+    wide *= wide
+    spread = float(np.sqrt(wide.mean()))
     # rounding leaves a constant column with a spread of 1e-17 instead of none
     return Scale(center, spread if spread > 1e-9 * max(1.0, abs(center)) else 0.0)
 
 
-def _median(values: npt.NDArray[Any]) -> float:
-    known = _known(values)
-    return float(np.median(known)) if len(known) else 0.0
+def _median(known: npt.NDArray[Any]) -> float:
+    if not len(known):
+        return 0.0
+    middle = [(len(known) - 1) // 2, len(known) // 2]
+    # in the values' own precision, which takes half the time
+    return float(np.partition(known, middle)[middle].astype("float64").mean())
 
 
-def _known(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    known: npt.NDArray[np.float64] = values[np.isfinite(values)].astype("float64")
-    return known
+def _known(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    finite = np.isfinite(values)
+    return values if finite.all() else values[finite]
 
 
-def _target_scale(values: npt.NDArray[Any], train: _TrainingRows) -> TargetScale:
-    fleet = _positive(_scale(values), Scale(0.0, 1.0))
+def _target_scale(
+    values: npt.NDArray[Any], known: npt.NDArray[Any], scale: Scale, train: _TrainingRows
+) -> TargetScale:
+    fleet = _positive(scale, Scale(0.0, 1.0))
     servers: dict[str, Scale] = {}
     for place, server in sorted(enumerate(train.servers), key=lambda entry: entry[1]):
         own = _known(values[train.bounds[place] : train.bounds[place + 1]])
         if len(own):
             servers[server] = _positive(_scale(own), fleet)
-    known = _known(values)
-    size = float(np.abs(known).mean()) if len(known) else 0.0
+    wide = known.astype("float64")
+    size = float(np.abs(wide, out=wide).mean()) if len(known) else 0.0
     # a target that hovers around zero is measured by its spread instead
     return TargetScale(fleet, servers, size if size > 1e-6 * fleet.spread else fleet.spread)
 

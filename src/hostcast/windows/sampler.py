@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Sampler
 
+from hostcast.windows.scrambling import scrambled
+
 __all__ = ["EpochSampler"]
+
+# more windows than these are not shuffled in memory
+MOST_SHUFFLED = 1 << 23
 
 
 class EpochSampler(Sampler[int]):
@@ -47,13 +52,15 @@ class EpochSampler(Sampler[int]):
         parts = []
         while start < end:
             round_, offset = divmod(start, self.windows)
-            parts.append(self._shuffled(round_)[offset : offset + end - start])
+            parts.append(self._drawn(round_, offset, min(self.windows, offset + end - start)))
             start += len(parts[-1])
         return np.concatenate(parts)
 
-    def _shuffled(self, round_: int) -> npt.NDArray[np.int64]:
+    def _drawn(self, round_: int, first: int, last: int) -> npt.NDArray[np.int64]:
+        if self.windows > MOST_SHUFFLED:
+            return scrambled(np.arange(first, last), self.windows, [self.seed, round_])
         # epochs may be far shorter than a round: one shuffle serves many
         if self._round != round_:
             self._round = round_
             self._order = np.random.default_rng([self.seed, round_]).permutation(self.windows)
-        return self._order
+        return self._order[first:last]

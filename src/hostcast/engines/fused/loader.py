@@ -16,7 +16,8 @@ from hostcast.engines.base import LoaderOptions
 from hostcast.engines.fused.gather import gather
 from hostcast.engines.fused.series import Series, SeriesStore
 from hostcast.features import FeatureTable
-from hostcast.windows import Batch, EpochSampler, InputSpec, cutoff_rows
+from hostcast.splitting import Cutoffs
+from hostcast.windows import Batch, EpochSampler, InputSpec, RunRows, cutoff_rows
 
 __all__ = ["FusedSource", "WindowIndex", "WindowLoader"]
 
@@ -98,7 +99,7 @@ class WindowLoader:
     def __init__(
         self,
         store: SeriesStore,
-        rows: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64] | RunRows,
         *,
         batch_size: int,
         options: LoaderOptions,
@@ -164,7 +165,7 @@ class FusedSource:
 
     def loader(
         self,
-        cutoffs: pd.DataFrame,
+        cutoffs: pd.DataFrame | Cutoffs,
         *,
         batch_size: int,
         options: LoaderOptions,

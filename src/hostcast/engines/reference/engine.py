@@ -13,6 +13,7 @@ from hostcast.engines.base import Architecture, LoaderOptions, WindowSource
 from hostcast.engines.reference.dataset import real_inputs, window_dataset
 from hostcast.engines.reference.network import ReferenceNetwork
 from hostcast.features import FeatureTable
+from hostcast.splitting import Cutoffs
 from hostcast.windows import Batch, EpochSampler, InputSpec
 
 __all__ = ["ReferenceEngine"]
@@ -66,7 +67,7 @@ class _Source:
 
     def loader(
         self,
-        cutoffs: pd.DataFrame,
+        cutoffs: pd.DataFrame | Cutoffs,
         *,
         batch_size: int,
         options: LoaderOptions,
@@ -76,7 +77,8 @@ class _Source:
         """See `WindowSource.loader`."""
         if options.shard != (0, 1):
             raise ValueError("the reference engine loads for one device")
-        dataset: TimeSeriesDataSet = window_dataset(self._features, self._spec, cutoffs)
+        listed = cutoffs.frame() if isinstance(cutoffs, Cutoffs) else cutoffs
+        dataset: TimeSeriesDataSet = window_dataset(self._features, self._spec, listed)
         sampler = None if seed is None else EpochSampler(len(dataset), windows_per_epoch, seed)
         loader: DataLoader[Any] = dataset.to_dataloader(
             train=False,
