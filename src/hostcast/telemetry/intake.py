@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hostcast.errors import HostcastError
@@ -185,14 +186,22 @@ def _blocks(stretch: Stretch | Block, reading: Reading) -> Iterator[tuple[Column
     if isinstance(stretch, Block):
         yield None, stretch
         return
+    unsaid = reading.wanted.unsaid
     for raw in read_stretch(stretch, reading.wanted):
         with counted_from(raw.first_row):
             block = typed_block(
-                raw.columns.arrays,
+                unsaid.completed(
+                    raw.columns.arrays,
+                    raw.columns.chosen,
+                    stretch.path,
+                    raw.first_row + stretch.rows_before,
+                ),
                 reading.wanted,
                 file=label_of(stretch.path),
                 timezone=reading.timezone,
                 chosen=raw.columns.chosen,
                 step_micros=reading.step_micros,
             )
+        if unsaid.notation is not None:
+            block = replace(block, notations=Counter({unsaid.notation: block.read}))
         yield raw.columns, block
