@@ -23,6 +23,7 @@ from hostcast.training import (
 
 # the index tells the digest of every part
 INPUTS = (paths.FEATURES / INDEX, paths.ROLES, paths.SPLIT, paths.WINDOWS)
+AGAIN = "run `dvc repro` again (training goes on from its last whole epoch)"
 
 
 def main(params: Params) -> None:
@@ -48,4 +49,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage("train", main, metrics=[paths.TRAIN_METRICS]))
+    sys.exit(run_stage("train", main, metrics=[paths.TRAIN_METRICS], again=AGAIN))

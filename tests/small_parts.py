@@ -26,3 +26,4 @@ def shrink_parts(patch: pytest.MonkeyPatch) -> None:
     intake = importlib.import_module("hostcast.telemetry.intake")
     patch.setattr(intake, "SMALL_BYTES", 200)
     patch.setattr(intake, "RUN_ROWS", 5)
+    patch.setattr(intake, "MEMORY_BYTES", 500)

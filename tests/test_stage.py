@@ -98,6 +98,16 @@ def test_an_interruption_ends_as_shells_expect(
     assert "interrupted; run `dvc repro` again" in capsys.readouterr().err
 
 
+def test_who_runs_a_stage_otherwise_is_told_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "mine.json")
+    denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "mine.json")
+    for error in (KeyboardInterrupt(), full, denied):
+        assert run_stage("demo", failing(error), restores=False, again="run the same command again") != 0
+        said = capsys.readouterr().err
+        assert "run the same command again\n" in said
+        assert "dvc repro" not in said
+
+
 def test_a_stage_that_is_told_to_end_ends_like_an_interrupted_one(capsys: pytest.CaptureFixture[str]) -> None:
     def work(params: Params) -> None:
         signal.raise_signal(signal.SIGTERM)

@@ -30,6 +30,7 @@ def run_stage(
     *,
     metrics: Sequence[Path] = (),
     restores: bool = True,
+    again: str = "run `dvc repro` again",
 ) -> int:
     """Run `work` as stage `name`; returns the exit code.
 
@@ -41,6 +42,7 @@ def run_stage(
         work: does the stage's work.
         metrics: outputs that git keeps and DVC does not cache.
         restores: put outputs back; False where someone else than DVC runs this, and they are still there.
+        again: what to do once nothing is in the way any more.
     """
     _set_up_logging(name)
 
@@ -63,13 +65,11 @@ def run_stage(
             "%s: %s\n  What to do: %s",
             "the disk is full" if full else error.strerror,
             error.filename or error,
-            "free some space and run `dvc repro` again"
-            if full
-            else "see that it can be read and written, and run `dvc repro` again",
+            f"free some space and {again}" if full else f"see that it can be read and written, and {again}",
         )
     except (KeyboardInterrupt, SystemExit):
         # Lightning turns the first into the second
-        log.error("interrupted; run `dvc repro` again (training goes on from its last whole epoch)")
+        log.error("interrupted; %s", again)
         put_back()
         return 130
     except BaseException:

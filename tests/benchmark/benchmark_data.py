@@ -6,6 +6,8 @@ import logging
 import os
 import resource
 import signal
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,12 @@ def own_process(_: None) -> int:
 def warns(logger: str) -> bool:
     """Whether a warning of this logger would be told by the process that runs this."""
     return logging.getLogger(logger).isEnabledFor(logging.WARNING)
+
+
+def wait_with_something_on_the_disk(folder: Path) -> None:
+    """Make a folder in this one, that is to be removed in the end, and wait for an end."""
+    with tempfile.TemporaryDirectory(dir=folder):
+        time.sleep(300)
 
 
 def fall_out(how: str) -> None:

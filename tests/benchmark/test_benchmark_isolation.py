@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 from benchmark_data import (
+    SHIPPED,
     Counter,
     allocate,
     fall_out,
@@ -70,3 +79,60 @@ def test_a_peak_of_memory_can_be_forgotten():
     high, later = in_fresh_process(peaks_before_and_after_forgetting, 300, label="a run")
 
     assert later < high - 200
+
+
+WAITING = """
+import sys
+from pathlib import Path
+from benchmark_data import wait_with_something_on_the_disk
+from hostcast.benchmark.isolation import OwnProcess
+from hostcast.stage import run_stage
+
+def main(params):
+    print("begun", flush=True)
+    with OwnProcess("waiting") as process:
+        process.run(wait_with_something_on_the_disk, Path("scratch"))
+
+if __name__ == "__main__":
+    sys.exit(run_stage("benchmark", main, restores=False, again="go on"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_is_one_line_whenever_it_comes_and_leaves_nothing_behind(
+    tmp_path: Path, early: bool, number: signal.Signals
+):
+    shutil.copyfile(SHIPPED, tmp_path / "params.yaml")
+    (tmp_path / "waiting.py").write_text(WAITING)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    places = [str(SHIPPED.parent / "src"), str(Path(__file__).parent)]
+    running = subprocess.Popen(
+        [sys.executable, "waiting.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # a shell's background job starts deaf to it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "begun\n"
+    end = time.monotonic() + 120
+    while not early and not any(scratch.iterdir()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    if number == signal.SIGINT:
+        # a terminal tells all of them
+        os.killpg(running.pid, number)
+    else:
+        running.send_signal(number)
+    said = running.communicate(timeout=60)[1]
+
+    assert running.returncode == 130
+    assert said == "benchmark | interrupted; go on\n"
+    assert not any(scratch.iterdir())

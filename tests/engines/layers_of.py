@@ -91,3 +91,28 @@ def assert_near(found: Iterable[Tensor], exact: Iterable[Tensor], tolerance: flo
         assert one.shape == other.shape
         off, largest = float((one - other).abs().max()), float(other.abs().max())
         assert off <= tolerance * largest + rounding, f"number {place} is off by {off / largest:.1e}"
+
+
+def bias_masks(compute: Any, biases: list[Tensor], rows: int, width: int, steps: int) -> list[Tensor]:
+    """Which values before a dropout each row keeps, (networks, rows, features).
+
+    The gradient of the bias there is zero where a value is dropped; each row is asked for alone.
+    """
+    found: list[list[Tensor]] = [[] for _ in biases]
+    for row in range(rows):
+        down = torch.zeros(rows // steps, steps, width)
+        down[row // steps, row % steps] = torch.randn(width)
+        for place, gradient in enumerate(gradients([compute()], [down], biases)):
+            found[place].append(gradient != 0)
+    return [torch.stack(masks, dim=1) for masks in found]
+
+
+class Masked:
+    """Dropout with given masks, in the order in which torch's is asked for them."""
+
+    def __init__(self, masks: list[Tensor]) -> None:
+        self.masks = masks
+
+    def __call__(self, x: Tensor, rate: float) -> Tensor:
+        mask = self.masks.pop(0)
+        return x * mask.view(x.shape) / (1 - rate)

@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layers_of import (
+    Masked,
     assert_near,
+    bias_masks,
     changed,
     exact_leaf,
     gradients,
@@ -26,6 +28,7 @@ from torch import Tensor, nn
 from hostcast.engines.fused import kernels, layers, plain
 from hostcast.engines.fused.folding import SKIP_AFFINE, SKIP_INPUT, SKIP_NORMED
 from hostcast.engines.fused.layers import Layers
+from hostcast.native import run_kernel
 
 pytestmark = pytest.mark.usefixtures("vectors")
 few_examples = settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -286,7 +289,7 @@ def test_no_number_of_threads_changes_a_bit_of_a_kernel() -> None:
 
 def test_a_kernel_without_memory_is_an_error() -> None:
     with pytest.raises(MemoryError, match="no memory for its working space"):
-        kernels._run(lambda chunk, first, last: 0, 5)
+        run_kernel(lambda chunk, first, last: 0, 5)
 
 
 def gate_mask(rows: int, width: int, rate: float, seed: int) -> Tensor:
@@ -320,31 +323,6 @@ def test_dropout_keeps_its_share_in_every_row_and_column_and_no_pattern(rate: fl
     for seed in (2, 1 << 20):
         other = (gate_mask(rows, width, rate, seed).double() - keep) / deviation
         assert (centered * other).mean().abs() < 4 / (rows * width) ** 0.5
-
-
-def bias_masks(compute: Any, biases: list[Tensor], rows: int, width: int, steps: int) -> list[Tensor]:
-    """Which values before a dropout each row keeps, (networks, rows, features).
-
-    The gradient of the bias there is zero where a value is dropped; each row is asked for alone.
-    """
-    found: list[list[Tensor]] = [[] for _ in biases]
-    for row in range(rows):
-        down = torch.zeros(rows // steps, steps, width)
-        down[row // steps, row % steps] = torch.randn(width)
-        for place, gradient in enumerate(gradients([compute()], [down], biases)):
-            found[place].append(gradient != 0)
-    return [torch.stack(masks, dim=1) for masks in found]
-
-
-class Masked:
-    """Dropout with given masks, in the order in which torch's is asked for them."""
-
-    def __init__(self, masks: list[Tensor]) -> None:
-        self.masks = masks
-
-    def __call__(self, x: Tensor, rate: float) -> Tensor:
-        mask = self.masks.pop(0)
-        return x * mask.view(x.shape) / (1 - rate)
 
 
 def test_selection_drops_and_its_gradients_know_what(monkeypatch: pytest.MonkeyPatch) -> None:

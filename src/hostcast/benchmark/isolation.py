@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
+import sys
 import traceback
 from collections.abc import Callable
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, Self, TypeVar
 
 from hostcast.errors import HostcastError
 
 __all__ = ["OwnProcess", "in_fresh_process"]
+
+# between asking a process to leave and ending it
+GRACE_SECONDS = 10.0
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -22,6 +28,7 @@ Result = TypeVar("Result")
 _PRELOADED = [
     "hostcast.benchmark.gains.training",
     "hostcast.benchmark.engines.bench",
+    "hostcast.benchmark.data.training",
     "tensorboard",
     "matplotlib.figure",
 ]
@@ -54,6 +61,7 @@ class OwnProcess:
         self.label = label
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOADED)
+        _start_server()
         self._line, theirs = context.Pipe()
         # no daemon: it may have loading processes of its own
         arguments = (theirs, multiprocessing.get_start_method())
@@ -67,6 +75,9 @@ class OwnProcess:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._process.terminate()
+            self._process.join(GRACE_SECONDS)
+            # what it waits for may not let it go
+            self._process.kill()
         self._line.close()
         self._process.join()
 
@@ -103,7 +114,26 @@ class OwnProcess:
         return content[0]
 
 
+def _start_server() -> None:
+    """Start the fork server deaf to Ctrl-C, and with it all that it forks.
+
+    A terminal tells every process of a Ctrl-C, and each would print a traceback; it is enough that the
+    one who waits for them ends them.
+    """
+    # which lets Ctrl-C through again where it is started
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        # what a process doesn't hear, those that it starts don't hear either
+        forkserver.ensure_running()
+    finally:
+        # a Ctrl-C that came meanwhile is heard now
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(line: Connection, start_method: str) -> None:
+    # leave by the ordinary way, which removes what it has on the disk
+    signal.signal(signal.SIGTERM, _leave)
     # or the loading processes would come from the fork server too, unlike those of a training
     multiprocessing.set_start_method(start_method, force=True)
     # advice on kernels and compiling is the same for each of many processes: who starts them gives it once
@@ -128,3 +158,7 @@ def _serve(line: Connection, start_method: str) -> None:
             line.send(("problem", error.problem, error.remedy))
         except Exception:  # whatever it is, it is raised again in the parent
             line.send(("crash", traceback.format_exc()))
+
+
+def _leave(*_: object) -> None:
+    sys.exit(128 + signal.SIGTERM)

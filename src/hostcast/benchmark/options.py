@@ -78,7 +78,8 @@ def _add_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
             metavar="A,B",
             help="measure just these: a shape (fleet, large, electricity), a measurement (loader, step, "
             "train, predict, time_to_quality), both with a dot between (fleet.train), or memory; a "
-            "measurement alone means the suite's shapes",
+            "measurement alone means the suite's shapes. Or data alone: prepare, featurize and split on "
+            "fleets of up to 5 million rows, 100 million with --suite full, and beside pandas",
         ),
         add(
             "--repeats",

@@ -47,30 +47,15 @@ INLINE vec vec_sqrt(vec x)
     return y;
 }
 
-/* exp of numbers up to 88, to about one unit in the last place: Cephes' polynomial on [-ln2/2, ln2/2] */
-INLINE vec vec_exp_bounded(vec x)
-{
-    x = pick(x < -87.0f, splat(-87.0f), x);
-    vec shifted = x * 1.44269504088896341f + 12582912.0f;
-    vec n = shifted - 12582912.0f;
-    vec r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
-    vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    ivec power = ((ivec)shifted - 0x4b400000 + 127) << 23;
-    return p * (vec)power;
-}
+/* adding it rounds to a whole number, in the low bits */
+#define ROUNDING 12582912.0f
+#define LOG2_E 1.44269504088896341f
+/* what is left of log2(e) behind its float */
+#define LOG2_E_REST 1.92596302e-8f
 
-/* 2^x of numbers up to 127, to two units in the last place: a minimax polynomial on [-1/2, 1/2] */
-INLINE vec vec_exp2_bounded(vec x)
+/* 2^(r + n), with r in [-1/2, 1/2] and n as ROUNDING left it: a minimax polynomial, to two units in the last place */
+INLINE vec power_of_two(vec r, vec shifted)
 {
-    x = pick(x < -126.0f, splat(-126.0f), x);
-    vec shifted = x + 12582912.0f;
-    vec r = x - (shifted - 12582912.0f);
     vec p = r * 1.3264727e-3f + 9.6715127e-3f;
     p = p * r + 5.5507337e-2f;
     p = p * r + 2.4022242e-1f;
@@ -79,7 +64,22 @@ INLINE vec vec_exp2_bounded(vec x)
     return (vec)((ivec)p + ((ivec)shifted << 23));
 }
 
-INLINE vec vec_exp(vec x) { return vec_exp_bounded(pick(x > 88.0f, splat(88.0f), x)); }
+/* of numbers up to 127 */
+INLINE vec vec_exp2_bounded(vec x)
+{
+    x = pick(x < -126.0f, splat(-126.0f), x);
+    vec shifted = x + ROUNDING;
+    return power_of_two(x - (shifted - ROUNDING), shifted);
+}
+
+INLINE vec vec_exp(vec x)
+{
+    x = pick(x > 88.0f, splat(88.0f), x);
+    x = pick(x < -87.0f, splat(-87.0f), x);
+    vec shifted = x * LOG2_E + ROUNDING;
+    vec r = x * LOG2_E - (shifted - ROUNDING);
+    return power_of_two(r + x * LOG2_E_REST, shifted);
+}
 
 INLINE vec sigmoid(vec x) { return 1.0f / (1.0f + vec_exp(-x)); }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -134,15 +134,19 @@ def windows_of(span: Span, missing: npt.NDArray[np.int64], targets: int, split: 
     whole = not missing.any()
     for part in PARTS:
         possible = _possible(span, part, split)
+        stride = possible.step
         # every test cutoff is forecast; what is missing there is not scored
-        usable = possible if part == "test" or whole else _observed(possible, missing, targets, split)
-        counts[f"{part}_windows"] = len(usable)
+        if part == "test" or whole:
+            usable, found = len(possible), [(possible[0], possible[-1])] if possible else []
+        else:
+            cutoffs = _observed(np.asarray(possible, np.int64), missing, targets, split)
+            usable, found = len(cutoffs), _runs(cutoffs, stride)
+        counts[f"{part}_windows"] = usable
         if part != "test":
-            counts[f"{part}_windows_dropped_missing"] = len(possible) - len(usable)
-        stride = split.validation_stride if part == "validation" else 1
+            counts[f"{part}_windows_dropped_missing"] = len(possible) - usable
         runs += [
-            {"part": part, "server": span.server, "first": a, "last": b, "step": stride}
-            for a, b in _runs(usable, stride)
+            {"part": part, "server": span.server, "first": first, "last": last, "step": stride}
+            for first, last in found
         ]
     return ServerWindows(runs, counts)
 
@@ -151,10 +155,13 @@ def put_together(
     spans: list[Span], each: Sequence[ServerWindows], split: SplitParams, step: pd.Timedelta
 ) -> Split:
     """The split of all servers; see `make_split`."""
-    servers = {
+    servers: dict[str, Any] = {
         span.server: {
-            **asdict(span),
+            "server": span.server,
             "first": span.first.isoformat(),
+            "rows": span.rows,
+            "train_end": span.train_end,
+            "validation_end": span.validation_end,
             "train_end_at": (span.first + span.train_end * step).isoformat(),
             "validation_end_at": (span.first + span.validation_end * step).isoformat(),
             **own.counts,
@@ -209,7 +216,7 @@ def read_split(split_path: Path, windows_path: Path) -> Split:
     return Split(spans, runs, report["horizon"], step, report)
 
 
-def _possible(span: Span, part: Part, split: SplitParams) -> npt.NDArray[np.int64]:
+def _possible(span: Span, part: Part, split: SplitParams) -> range:
     low, high = {
         "train": (0, span.train_end),
         "validation": (span.train_end, span.validation_end),
@@ -220,7 +227,7 @@ def _possible(span: Span, part: Part, split: SplitParams) -> npt.NDArray[np.int6
     first = max(low - 1, shortest) if part == "train" else low - 1
     if first < shortest:
         first += -((first - shortest) // stride) * stride
-    return np.arange(first, high - split.horizon, stride, dtype=np.int64)
+    return range(first, high - split.horizon, stride)
 
 
 def _observed(

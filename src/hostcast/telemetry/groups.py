@@ -226,7 +226,7 @@ class GroupWork:
         narrow = key.astype(np.uint16 if int(key.max()) < 1 << 16 else np.uint32)
         if (narrow[1:] < narrow[:-1]).any():
             order = np.argsort(narrow, kind="stable")
-            narrow, server, when, rows = narrow[order], server[order], when[order], rows[order]
+            narrow, server, when, rows = (each.take(order, axis=0) for each in (narrow, server, when, rows))
             found = {name: rate.of(order) for name, rate in found.items()}
         cutoff = None
         if group.cutoffs:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 
 from hostcast.errors import HostcastError
 from hostcast.parts import each_in_order
@@ -23,6 +24,8 @@ __all__ = ["SMALL_BYTES", "Intake", "Reading", "take_in"]
 # inputs that are smaller share a task, and their rows a run
 SMALL_BYTES = 16 << 20
 RUN_ROWS = 1 << 20
+# rows put aside up to this size stay in memory
+MEMORY_BYTES = 768 << 20
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,20 @@ class Intake:
     faults: dict[int, HostcastError] = field(default_factory=dict)
 
 
+class _Room:
+    """How much memory rows put aside take; where they lie makes no difference to anything else."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._lock = Lock()
+
+    def taken(self, more: int) -> int:
+        """Bytes, with `more` of them."""
+        with self._lock:
+            self._bytes += more
+            return self._bytes
+
+
 @dataclass(frozen=True)
 class _Task:
     number: int
@@ -97,8 +114,10 @@ def take_in(
     parts: dict[int, list[Survey]] = {number: [] for number in inputs}
     alone: dict[int, list[Run]] = {}
 
+    room = _Room()
+
     def work(task: _Task) -> _Done:
-        return _read(task, reading, only)
+        return _read(task, reading, only, room)
 
     for task, done in _with_tasks(work, _tasks(inputs)):
         for number, survey in done.surveys:
@@ -112,10 +131,11 @@ def take_in(
         note(sum(survey.read for _, survey in done.surveys))
     for number in intake.faults:
         # an input of several blocks may have left some before its fault was met
-        left = {run.path for run in alone.get(number, [])}
-        intake.runs[:] = [run for run in intake.runs if run.path not in left]
-        for path in left:
-            path.unlink()
+        left = {id(run): run for run in alone.get(number, [])}
+        intake.runs[:] = [run for run in intake.runs if id(run) not in left]
+        for run in left.values():
+            if run.path is not None:
+                run.path.unlink()
         del parts[number]
     intake.surveys.update({number: Survey.merged(surveys, reading.skew) for number, surveys in parts.items()})
     return intake
@@ -148,14 +168,17 @@ def _tasks(inputs: Mapping[int, Sequence[Stretch | Block]]) -> Iterator[_Task]:
         yield _Task(count, waiting)
 
 
-def _read(task: _Task, reading: Reading, only: Mapping[str, Set[int]] | None) -> _Done:
+def _read(task: _Task, reading: Reading, only: Mapping[str, Set[int]] | None, room: _Room) -> _Done:
     done = _Done()
     held: list[tuple[Observations, Sorted]] = []
 
     def write() -> None:
         rows = held[0][1] if len(held) == 1 else _sorted([rows for rows, _ in held], reading)
-        path = reading.folder / f"run-{task.number:06d}-{len(done.runs):04d}"
-        run = Run.write(rows if only is None else rows.only(only), path)
+        rows = rows if only is None else rows.only(only)
+        path = None
+        if room.taken(rows.nbytes) > MEMORY_BYTES:
+            path = reading.folder / f"run-{task.number:06d}-{len(done.runs):04d}"
+        run = Run.write(rows, path)
         if run is not None:
             done.runs.append(run)
         held.clear()

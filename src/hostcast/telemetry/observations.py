@@ -132,9 +132,9 @@ def join(blocks: Sequence[Block], wanted: Wanted) -> Observations:
     return Observations(
         names=names,
         server=server,
-        micros=np.concatenate([block.micros for block in blocks]),
-        values=np.concatenate([block.values for block in blocks]),
-        counters=np.concatenate([block.counters for block in blocks]),
+        micros=_joined([block.micros for block in blocks]),
+        values=_joined([block.values for block in blocks]),
+        counters=_joined([block.counters for block in blocks]),
         static={name: _recoded([block.static[name] for block in blocks]) for name in wanted.static},
         missing={name: _sum(block.missing[name] for block in blocks) for name in wanted.metrics},
         commas=_sum(block.commas for block in blocks),
@@ -180,7 +180,14 @@ def _recoded(parts: Sequence[tuple[list[str], Ints]]) -> tuple[list[str], Ints]:
     position = {text: code for code, text in enumerate(texts)}
     recoded = []
     for own, codes in parts:
+        if own == texts:
+            recoded.append(codes)
+            continue
         # one place more for -1, the missing text
         table = np.array([*(position[text] for text in own), -1], np.int64)
         recoded.append(table[codes])
-    return texts, np.concatenate(recoded)
+    return texts, _joined(recoded)
+
+
+def _joined(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

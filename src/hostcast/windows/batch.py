@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Batch", "QuantileForecast"]
+from hostcast.windows.units import in_units
 
-# most levels that are sorted by comparing neighbours
-NETWORK_WIDTH = 16
+__all__ = ["Batch", "QuantileForecast"]
 
 
 @dataclass(frozen=True)
@@ -91,20 +90,4 @@ class QuantileForecast:
         Crossing levels are put in order, which never makes the pinball loss worse (Chernozhukov,
         Fernández-Val and Galichon, 2010, "Quantile and probability curves without crossing").
         """
-        return (
-            _rising(self.quantiles.float()) * batch.spread[:, None, :, None] + batch.center[:, None, :, None]
-        )
-
-
-def _rising(x: Tensor) -> Tensor:
-    """Sorted along the last dimension."""
-    count = x.shape[-1]
-    if x.is_cuda or count > NETWORK_WIDTH:
-        return torch.sort(x, dim=-1).values
-    # odd-even transposition: on a CPU torch.sort takes four times as long for so few numbers
-    columns = list(x.unbind(-1))
-    for turn in range(count):
-        for left in range(turn % 2, count - 1, 2):
-            low, high = columns[left], columns[left + 1]
-            columns[left], columns[left + 1] = torch.minimum(low, high), torch.maximum(low, high)
-    return torch.stack(columns, dim=-1)
+        return in_units(self.quantiles, batch.center, batch.spread)

@@ -90,7 +90,7 @@ def test_two_projects_of_one_name_are_refused(smd, tmp_path):
 
 @pytest.mark.parametrize("only", ["time_to_quality", "fleet.time_to_quality"])
 def test_own_data_that_is_asked_for_and_missing_is_an_error(only, smd):
-    with pytest.raises(HostcastError, match=r"no data/features/features\.parquet") as caught:
+    with pytest.raises(HostcastError, match=r"no data/features/table") as caught:
         plan(only=[only], quality_data=[smd])
 
     assert "dvc repro featurize split" in caught.value.remedy

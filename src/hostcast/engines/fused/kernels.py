@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hostcast.native import Kernels, run_chunks
+from hostcast.native import CHUNKS, LONG, REAL, Kernels, pointer, run_kernel
 
-__all__ = ["attention", "enrich", "gate", "grn", "lstm", "mean_attention", "selection"]
-
-# a fixed number of pieces: what is computed, and in which order it is summed, must not depend on the threads
-CHUNKS = 8
-
-_F = ctypes.c_float
-_L = ctypes.c_int64
+__all__ = ["attention", "decode", "enrich", "gate", "grn", "lstm", "mean_attention", "selection"]
 
 
 class SelectionKernel(torch.autograd.Function):
@@ -42,13 +35,13 @@ class SelectionKernel(torch.autograd.Function):
         out = x.new_empty(windows, steps, width)
         weights = x.new_empty(windows, steps, variables)
         shared = _shared(x, variables) if rate == 0 and not any(ctx.needs_input_grad) else None
-        head = (_pointer(x), _L(stride), _pointer(context), _pointer(packed), *shape, steps)
-        tail = (_F(rate), _L(seed), *map(_pointer, (shared, out, weights)))
+        head = (pointer(x), LONG(stride), pointer(context), pointer(packed), *shape, steps)
+        tail = (REAL(rate), LONG(seed), *map(pointer, (shared, out, weights)))
 
         def run(chunk: int, first: int, last: int) -> int:
-            return int(kernels.hostcast_selection_forward(*head, _L(first), _L(last), *tail))
+            return int(kernels.hostcast_selection_forward(*head, LONG(first), LONG(last), *tail))
 
-        _run(run, windows)
+        run_kernel(run, windows)
         ctx.save_for_backward(x, context, packed)
         ctx.kernels, ctx.shape, ctx.rate, ctx.seed = kernels, shape, rate, seed
         ctx.mark_non_differentiable(weights)
@@ -62,17 +55,17 @@ class SelectionKernel(torch.autograd.Function):
         dout = dout.contiguous()
         dpacked = packed.new_zeros(CHUNKS, packed.numel())
         dcontext = None if context is None else torch.zeros_like(context)
-        head = (_pointer(x), _L(stride), _pointer(context), _pointer(packed), *ctx.shape, steps)
+        head = (pointer(x), LONG(stride), pointer(context), pointer(packed), *ctx.shape, steps)
 
         def run(chunk: int, first: int, last: int) -> int:
             return int(
                 ctx.kernels.hostcast_selection_backward(
-                    *head, _L(first), _L(last), _F(ctx.rate), _L(ctx.seed),
-                    _pointer(dout), _pointer(dpacked[chunk]), _pointer(dcontext),
+                    *head, LONG(first), LONG(last), REAL(ctx.rate), LONG(ctx.seed),
+                    pointer(dout), pointer(dpacked[chunk]), pointer(dcontext),
                 )
             )  # fmt: skip
 
-        _run(run, windows)
+        run_kernel(run, windows)
         return None, None, dcontext, dpacked.sum(dim=0).view_as(packed), None, None, None
 
 
@@ -88,14 +81,16 @@ class GrnKernel(torch.autograd.Function):
         context = None if context is None else context.contiguous()
         windows, steps, width = x.shape
         out = torch.empty_like(x)
-        head = (_pointer(x), _pointer(context), _pointer(packed), width, steps)
+        head = (pointer(x), pointer(context), pointer(packed), width, steps)
 
         def run(chunk: int, first: int, last: int) -> int:
             return int(
-                kernels.hostcast_grn_forward(*head, _L(first), _L(last), _F(rate), _L(seed), _pointer(out))
+                kernels.hostcast_grn_forward(
+                    *head, LONG(first), LONG(last), REAL(rate), LONG(seed), pointer(out)
+                )
             )
 
-        _run(run, windows)
+        run_kernel(run, windows)
         ctx.save_for_backward(x, context, packed)
         ctx.kernels, ctx.rate, ctx.seed = kernels, rate, seed
         return out
@@ -109,17 +104,17 @@ class GrnKernel(torch.autograd.Function):
         dx = torch.empty_like(x)
         dpacked = packed.new_zeros(CHUNKS, packed.numel())
         dcontext = None if context is None else torch.zeros_like(context)
-        head = (_pointer(x), _pointer(context), _pointer(packed), width, steps)
+        head = (pointer(x), pointer(context), pointer(packed), width, steps)
 
         def run(chunk: int, first: int, last: int) -> int:
             return int(
                 ctx.kernels.hostcast_grn_backward(
-                    *head, _L(first), _L(last), _F(ctx.rate), _L(ctx.seed),
-                    _pointer(dout), _pointer(dx), _pointer(dpacked[chunk]), _pointer(dcontext),
+                    *head, LONG(first), LONG(last), REAL(ctx.rate), LONG(ctx.seed),
+                    pointer(dout), pointer(dx), pointer(dpacked[chunk]), pointer(dcontext),
                 )
             )  # fmt: skip
 
-        _run(run, windows)
+        run_kernel(run, windows)
         return None, dx, dcontext, dpacked.sum(dim=0).view_as(packed), None, None
 
 
@@ -134,14 +129,16 @@ class GateKernel(torch.autograd.Function):
         x, skip, packed = x.contiguous(), skip.contiguous(), packed.contiguous()
         width = x.shape[-1]
         out = torch.empty_like(x)
-        head = (_pointer(x), _pointer(skip), _pointer(packed), width)
+        head = (pointer(x), pointer(skip), pointer(packed), width)
 
         def run(chunk: int, first: int, last: int) -> int:
             return int(
-                kernels.hostcast_gate_forward(*head, _L(first), _L(last), _F(rate), _L(seed), _pointer(out))
+                kernels.hostcast_gate_forward(
+                    *head, LONG(first), LONG(last), REAL(rate), LONG(seed), pointer(out)
+                )
             )
 
-        _run(run, x.numel() // width)
+        run_kernel(run, x.numel() // width)
         ctx.save_for_backward(x, skip, packed)
         ctx.kernels, ctx.rate, ctx.seed = kernels, rate, seed
         return out
@@ -154,17 +151,17 @@ class GateKernel(torch.autograd.Function):
         dout = dout.contiguous()
         dx, dskip = torch.empty_like(x), torch.empty_like(x)
         dpacked = packed.new_zeros(CHUNKS, packed.numel())
-        head = (_pointer(x), _pointer(skip), _pointer(packed), width)
+        head = (pointer(x), pointer(skip), pointer(packed), width)
 
         def run(chunk: int, first: int, last: int) -> int:
             return int(
                 ctx.kernels.hostcast_gate_backward(
-                    *head, _L(first), _L(last), _F(ctx.rate), _L(ctx.seed),
-                    _pointer(dout), _pointer(dx), _pointer(dskip), _pointer(dpacked[chunk]),
+                    *head, LONG(first), LONG(last), REAL(ctx.rate), LONG(ctx.seed),
+                    pointer(dout), pointer(dx), pointer(dskip), pointer(dpacked[chunk]),
                 )
             )  # fmt: skip
 
-        _run(run, x.numel() // width)
+        run_kernel(run, x.numel() // width)
         return None, dx, dskip, dpacked.sum(dim=0).view_as(packed), None, None
 
 
@@ -196,16 +193,16 @@ class AttentionKernel(torch.autograd.Function):
         history = key.shape[1] - horizon
         dout = dout.contiguous()
         grads = [torch.empty_like(tensor) for tensor in (query, key, value)]
-        head = (*map(_pointer, (query, key, value, lengths)), history, horizon, heads, depth)
+        head = (*map(pointer, (query, key, value, lengths)), history, horizon, heads, depth)
 
         def run(chunk: int, first: int, last: int) -> int:
             return int(
                 ctx.kernels.hostcast_attention_backward(
-                    *head, _L(first), _L(last), _pointer(dout), *map(_pointer, grads)
+                    *head, LONG(first), LONG(last), pointer(dout), *map(pointer, grads)
                 )
             )
 
-        _run(run, windows)
+        run_kernel(run, windows)
         return None, *grads, None
 
 
@@ -232,16 +229,16 @@ class LstmKernel(torch.autograd.Function):
         out = x.new_empty(windows, steps, inner)
         last_hidden, last_cell = torch.empty_like(hidden), torch.empty_like(cell)
         kept = x.new_empty(blocks * steps * 5 * inner * lanes) if training else None
-        head = (*map(_pointer, (x, hidden, cell, packed, lengths)), _L(windows), steps, width, inner)
+        head = (*map(pointer, (x, hidden, cell, packed, lengths)), LONG(windows), steps, width, inner)
 
         def run(chunk: int, first: int, last: int) -> int:
             return int(
                 kernels.hostcast_lstm_forward(
-                    *head, _L(first), _L(last), *map(_pointer, (out, last_hidden, last_cell, kept))
+                    *head, LONG(first), LONG(last), *map(pointer, (out, last_hidden, last_cell, kept))
                 )
             )
 
-        _run(run, blocks)
+        run_kernel(run, blocks)
         ctx.save_for_backward(x, hidden, cell, packed, lengths, out, kept)
         ctx.kernels, ctx.blocks = kernels, blocks
         return out, last_hidden, last_cell
@@ -255,19 +252,19 @@ class LstmKernel(torch.autograd.Function):
         downstream = tuple(gradient.contiguous() for gradient in downstream)
         grads = [torch.empty_like(tensor) for tensor in (x, hidden, cell)]
         dpacked = packed.new_zeros(CHUNKS, packed.numel())
-        head = (*map(_pointer, (x, hidden, cell, packed, lengths)), _L(windows), steps, width, inner)
+        head = (*map(pointer, (x, hidden, cell, packed, lengths)), LONG(windows), steps, width, inner)
 
         def run(chunk: int, first: int, last: int) -> int:
             return int(
                 ctx.kernels.hostcast_lstm_backward(
                     *head,
-                    _L(first),
-                    _L(last),
-                    *map(_pointer, (out, kept, *downstream, *grads, dpacked[chunk])),
+                    LONG(first),
+                    LONG(last),
+                    *map(pointer, (out, kept, *downstream, *grads, dpacked[chunk])),
                 )
             )
 
-        _run(run, ctx.blocks)
+        run_kernel(run, ctx.blocks)
         return None, *grads, dpacked.sum(dim=0).view_as(packed), None, None
 
 
@@ -294,14 +291,14 @@ def _attend(
 ) -> None:
     windows, horizon, heads, depth = query.shape
     history = key.shape[1] - horizon
-    head = (*map(_pointer, (query, key, value, lengths)), history, horizon, heads, depth)
+    head = (*map(pointer, (query, key, value, lengths)), history, horizon, heads, depth)
 
     def run(chunk: int, first: int, last: int) -> int:
         return int(
-            kernels.hostcast_attention_forward(*head, _L(first), _L(last), int(together), _pointer(out))
+            kernels.hostcast_attention_forward(*head, LONG(first), LONG(last), int(together), pointer(out))
         )
 
-    _run(run, windows)
+    run_kernel(run, windows)
 
 
 def enrich(
@@ -336,14 +333,45 @@ def enrich(
         parts, (0, history), ((None, None, None), (local, enriched, query)), strict=True
     ):
         x, skip = x.contiguous(), skip.contiguous()
-        head = (*map(_pointer, (x, skip, context, packed)), width, code, x.shape[1])
-        tail = (*widths, place, history + horizon, *map(_pointer, (out[0], out[1], key, value, out[2])))
+        head = (*map(pointer, (x, skip, context, packed)), width, code, x.shape[1])
+        tail = (*widths, place, history + horizon, *map(pointer, (out[0], out[1], key, value, out[2])))
 
         def run(chunk: int, first: int, last: int, head: Any = head, tail: Any = tail) -> int:
-            return int(kernels.hostcast_enrich(*head, _L(first), _L(last), *tail))
+            return int(kernels.hostcast_enrich(*head, LONG(first), LONG(last), *tail))
 
-        _run(run, windows)
+        run_kernel(run, windows)
     return local, enriched, key, value, query
+
+
+def decode(
+    kernels: Kernels,
+    heads: Tensor,
+    enriched: Tensor,
+    local: Tensor,
+    packed: Tensor,
+    code: int,
+    outputs: int,
+) -> Tensor:
+    """native/decoding.c, without a gradient: (windows, horizon, outputs).
+
+    Args:
+        kernels: the library.
+        heads: (windows, horizon, depth), the mean of attention's heads.
+        enriched, local: (windows, horizon, width), beside it.
+        packed: the map behind the heads, gate, feed-forward network, gate and output.
+        code: the network's kind.
+        outputs: numbers at each step.
+    """
+    heads, enriched, local, packed = (x.float().contiguous() for x in (heads, enriched, local, packed))
+    windows, horizon, depth = heads.shape
+    out = heads.new_empty(windows, horizon, outputs)
+    head = (*map(pointer, (heads, enriched, local, packed)), depth, local.shape[-1], code, outputs)
+
+    def run(chunk: int, first: int, last: int) -> int:
+        return int(kernels.hostcast_decode(*head, LONG(first), LONG(last), pointer(out)))
+
+    run_kernel(run, windows * horizon)
+    return out
 
 
 def _shared(x: Tensor, variables: int) -> Tensor | None:
@@ -352,18 +380,6 @@ def _shared(x: Tensor, variables: int) -> Tensor | None:
         return None
     shared = (x[:, :, :variables] == x[:1, :, :variables]).all(dim=0).all(dim=0)
     return shared.int() if bool(shared.any()) else None
-
-
-def _pointer(tensor: Tensor | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
-
-
-def _run(task: Callable[[int, int, int], int], items: int) -> None:
-    def checked(chunk: int, first: int, last: int) -> None:
-        if first < last and not task(chunk, first, last):
-            raise MemoryError("a kernel found no memory for its working space")
-
-    run_chunks(checked, items, CHUNKS)
 
 
 selection = SelectionKernel.apply

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hostcast.engines.fused import kernels, plain
+from hostcast.engines.fused import gpu, kernels, plain
 from hostcast.engines.fused.folding import FoldedGrn, FoldedSelection
 from hostcast.native import Kernels, load_kernels
 
@@ -17,7 +17,7 @@ __all__ = ["Layers", "native"]
 
 
 class Layers:
-    """C kernels on the CPU; torch operations on a GPU and where there is no C compiler.
+    """C kernels on the CPU; on a GPU, and where there is no C compiler, torch operations and what `gpu` has.
 
     Args:
         compiled: let torch.compile fuse the torch operations of training, which takes a minute before
@@ -27,7 +27,7 @@ class Layers:
     def __init__(self, *, compiled: bool = False) -> None:
         self._trained = {
             function: torch.compile(function, dynamic=False) if compiled else function
-            for function in (plain.selection, plain.grn, plain.gate)
+            for function in (plain.selection, plain.selection_weights, plain.grn, plain.gate)
         }
 
     def _torch(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,6 +53,9 @@ class Layers:
             folded = FoldedSelection(folded.single.without_dropout(), joint)
         library = native(x)
         if library is None:
+            kernel = gpu.selection_kernel(x, folded.single)
+            if kernel is not None:
+                return self._weigh(kernel, x, context, folded, dropout)
             pair: tuple[Tensor, Tensor] = self._torch(plain.selection)(x, context, folded, dropout)
             return pair
         single, joint = folded.single, folded.joint
@@ -68,6 +71,22 @@ class Layers:
             library, x, context, packed, shape, dropout, _seed(dropout)
         )
         return outputs
+
+    def _weigh(
+        self,
+        kernel: Callable[..., Tensor],
+        x: Tensor,
+        context: Tensor | None,
+        folded: FoldedSelection,
+        dropout: float,
+    ) -> tuple[Tensor, Tensor]:
+        rows = x.flatten(0, 1)
+        if folded.joint is None:
+            weights = torch.ones_like(rows)
+        else:
+            weights = self._torch(plain.selection_weights)(x, context, folded.joint, dropout)
+        out = kernel(rows, weights, folded.single, dropout, gpu.product_dtype(x))
+        return out.unflatten(0, x.shape[:2]), weights.unflatten(0, x.shape[:2])
 
     def gated_residual(
         self, x: Tensor, context: Tensor | None, folded: FoldedGrn, *, dropout: float

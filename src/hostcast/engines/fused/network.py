@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch.nn.functional as F
 from pytorch_forecasting.models.temporal_fusion_transformer.sub_modules import ResampleNorm
 from torch import Tensor, nn
 
 from hostcast.engines.base import Architecture
-from hostcast.engines.fused.enrichment import enrich, parallel
+from hostcast.engines.fused.decoding import decode
+from hostcast.engines.fused.enrichment import enrich
 from hostcast.engines.fused.folding import fold_grn, fold_selection, interpolation
 from hostcast.engines.fused.layers import Layers
 from hostcast.engines.fused.plain import attention_weights
@@ -112,14 +110,8 @@ class FusedNetwork(TftNetwork):
         )
         query, key, value = stream.query, stream.key, stream.value
         heads = layers.attend_mean(query, key, value, short, dropout=rate)
-        attended = F.dropout(tft.multihead_attn.w_h(heads), rate)
-        block = tft.post_attn_gate_norm
-        out = layers.gated_skip(attended, stream.enriched, block.glu.fc, block.add_norm.norm, dropout=rate)
-        out = layers.gated_residual(out, None, fold_grn(tft.pos_wise_ff), dropout=rate)
-        block = tft.pre_output_gate_norm
-        out = layers.gated_skip(out, stream.local, block.glu.fc, block.add_norm.norm, dropout=0.0)
         return QuantileForecast(
-            quantiles=self._quantiles(out),
+            quantiles=decode(layers, tft, heads, stream, dropout=rate),
             encoder_attention=attention_weights(query, key, short)[..., : -ahead.shape[1]]
             if self.interpreting and not self.training
             else None,
@@ -148,7 +140,3 @@ class FusedNetwork(TftNetwork):
         folded = fold_selection(network, self.single_stretch, getattr(self, f"{part}_stretch"))
         joint = None if folded.joint is None else network.flattened_grn.context(context)
         return self.layers.select_variables(x, joint, folded, dropout=rate)
-
-    def _quantiles(self, out: Tensor) -> Tensor:
-        layers: Any = self.tft.output_layer
-        return parallel(layers if isinstance(layers, nn.ModuleList) else [layers], out)

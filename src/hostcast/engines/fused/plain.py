@@ -5,6 +5,8 @@ Networks of one shape are computed side by side, (v, rows, features), in batched
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,7 +14,16 @@ from torch import Tensor
 from hostcast.engines.fused.folding import SKIP_INPUT, SKIP_NORMED, FoldedGrn, FoldedSelection
 from hostcast.engines.fused.recurrence import half_lstm
 
-__all__ = ["attention", "attention_weights", "gate", "grn", "lstm", "selection"]
+__all__ = [
+    "attention",
+    "attention_weights",
+    "gate",
+    "grn",
+    "lstm",
+    "recurrence",
+    "selection",
+    "selection_weights",
+]
 
 
 def selection(
@@ -24,15 +35,21 @@ def selection(
     outputs = _grn(rows.T[..., None], None, folded.single, rate)  # (variables, rows, width)
     if folded.joint is None:
         return outputs[0].view(windows, steps, -1), x.new_ones(windows, steps, 1)
-    spread = None if context is None else _spread(context, steps)
-    logits = _grn(rows[None], spread, folded.joint, rate)[0]
-    weights = torch.softmax(logits, dim=-1)  # (rows, variables)
+    weights = selection_weights(x, context, folded.joint, rate)  # (rows, variables)
     if torch.compiler.is_compiling():
         # fused with what comes before it; without a compiler the sum would be a pass of its own
         out = (outputs * weights.T[..., None]).sum(dim=0).to(outputs.dtype)
     else:
         out = torch.einsum("vrh,rv->rh", outputs, weights.to(outputs.dtype))
     return out.view(windows, steps, -1), weights.view(windows, steps, count)
+
+
+def selection_weights(x: Tensor, context: Tensor | None, joint: FoldedGrn, rate: float) -> Tensor:
+    """How much each variable counts at each step: (windows, steps, variables) to (rows, variables)."""
+    windows, steps, count = x.shape
+    spread = None if context is None else _spread(context, steps)
+    logits = _grn(x.reshape(1, windows * steps, count), spread, joint, rate)[0]
+    return torch.softmax(logits, dim=-1)
 
 
 def grn(x: Tensor, context: Tensor | None, folded: FoldedGrn, rate: float) -> Tensor:
@@ -59,14 +76,63 @@ def lstm(
     bias_hidden: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One layer of an LSTM; see `hostcast.engines.fused.layers.recur`."""
-    if x.is_cuda and torch.is_autocast_enabled("cuda"):
-        return half_lstm(x, state, weight_in, weight_hidden, bias_in + bias_hidden)
-    hidden, cell = (part[None].contiguous() for part in state)
-    weights = [weight_in, weight_hidden, bias_in, bias_hidden]
-    out, hidden, cell = torch._VF.lstm(
-        x, (hidden, cell), weights, True, 1, 0.0, torch.is_grad_enabled(), False, True
-    )
+    first = state[0][None].contiguous(), state[1][None].contiguous()
+    if x.is_cuda and torch.is_grad_enabled():
+        if torch.is_autocast_enabled("cuda"):
+            return half_lstm(x, state, weight_in, weight_hidden, bias_in + bias_hidden)
+        out, hidden, cell = recurrence(x, first, weight_in, weight_hidden, bias_in + bias_hidden)
+    else:
+        out, hidden, cell = _lstm(x, first, [weight_in, weight_hidden, bias_in, bias_hidden])
     return out, hidden[0], cell[0]
+
+
+def recurrence(
+    x: Tensor, state: tuple[Tensor, Tensor], weight_in: Tensor, weight_hidden: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """An LSTM of which cuDNN computes the recurrence alone, in training.
+
+    It sums the gradients of biases, even of biases that are not there, in a kernel that takes six times as
+    long as the whole recurrence. So the gates enter it through a matrix of ones on the diagonal, and the
+    gradients of all weights are products outside.
+
+    Args:
+        x: (windows, steps, width).
+        state: hidden and cell, (1, windows, inner) each.
+        weight_in, weight_hidden, bias: (4 inner, width), (4 inner, inner), (4 inner,).
+    """
+    gates = F.linear(x, weight_in, bias)
+    kept: list[Tensor] = []
+    gates = HiddenWeight.apply(gates, weight_hidden, kept)
+    through = torch.eye(len(bias), dtype=bias.dtype, device=bias.device)
+    out, hidden, cell = _lstm(gates, state, [through, weight_hidden.detach()])
+    kept += [state[0][0].detach(), out.detach()]
+    return out, hidden, cell
+
+
+class HiddenWeight(torch.autograd.Function):
+    """Gives the recurrence's weights their gradient once that of the gates is known."""
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, weight: Tensor, kept: list[Tensor]) -> Tensor:
+        ctx.kept, ctx.dtype = kept, weight.dtype
+        return gates.view_as(gates)
+
+    @staticmethod
+    def backward(ctx: Any, down: Tensor) -> tuple[Tensor, Tensor, None]:
+        first, out = ctx.kept
+        before = torch.cat([first[:, None].to(out.dtype), out[:, :-1]], dim=1).to(down.dtype)
+        pieces = _pieces(down.shape[0] * down.shape[1])
+        weight = torch.bmm(
+            down.reshape(pieces, -1, down.shape[2]).transpose(1, 2), before.reshape(pieces, -1, out.shape[2])
+        )
+        return down, weight.sum(dim=0, dtype=ctx.dtype), None
+
+
+def _lstm(x: Tensor, state: tuple[Tensor, Tensor], weights: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    out: tuple[Tensor, Tensor, Tensor] = torch._VF.lstm(
+        x, state, weights, len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False, True
+    )
+    return out
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, lengths: Tensor | None) -> Tensor:

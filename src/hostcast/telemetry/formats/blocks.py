@@ -28,7 +28,7 @@ __all__ = ["BLOCK_ROWS", "RawBlock", "Stretch", "read_stretch", "stretches_of"]
 BLOCK_ROWS = 1 << 20
 BLOCK_BYTES = 64 << 20
 # a file up to this size is read whole
-WHOLE_BYTES = 64 << 20
+WHOLE_BYTES = 8 << 20
 
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
