@@ -28,7 +28,12 @@ def drift_facts(drift: Mapping[str, Any]) -> dict[str, Any]:
         if drift["retrain"]
         else "The telemetry still looks like the training data.",
         "notes": [
-            {**entry, "cured": kind == "reasons"} for kind in ("reasons", "warnings") for entry in drift[kind]
+            {
+                "text": f"{entry['text']} ({_plain(entry['value'])}, limit {_plain(entry['limit'])})",
+                "cured": kind == "reasons",
+            }
+            for kind in ("reasons", "warnings")
+            for entry in drift[kind]
         ],
         "reference": drift["reference"],
         "recent": drift["recent"],
@@ -57,6 +62,10 @@ def drift_facts(drift: Mapping[str, Any]) -> dict[str, Any]:
             if (names := [server["name"] for server in drift["servers"] if server[key]])
         ],
     }
+
+
+def _plain(number: float) -> str:
+    return f"{round(number, 3):g}"
 
 
 def _words(index: float | None, limits: Mapping[str, Any]) -> str:
