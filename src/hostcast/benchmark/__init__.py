@@ -1,23 +1,19 @@
 """What training costs and what makes it faster, measured on this machine."""
 
 from hostcast.benchmark.commit import measured_commit
-from hostcast.benchmark.data import DATA, run_data, write_data_results
 from hostcast.benchmark.engines import EngineRuns, require_success, run_engines
 from hostcast.benchmark.gains import GainsResult, run_gains
 from hostcast.benchmark.options import Options
 from hostcast.benchmark.writing import write_benchmark, write_results
 
 __all__ = [
-    "DATA",
     "EngineRuns",
     "GainsResult",
     "Options",
     "measured_commit",
     "require_success",
-    "run_data",
     "run_engines",
     "run_gains",
     "write_benchmark",
-    "write_data_results",
     "write_results",
 ]

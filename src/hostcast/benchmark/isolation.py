@@ -28,7 +28,6 @@ Result = TypeVar("Result")
 _PRELOADED = [
     "hostcast.benchmark.gains.training",
     "hostcast.benchmark.engines.bench",
-    "hostcast.benchmark.data.training",
     "tensorboard",
     "matplotlib.figure",
 ]

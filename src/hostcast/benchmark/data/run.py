@@ -25,12 +25,10 @@ from hostcast.paths import FEATURES, PREPARED, ROLES, SPLIT, WINDOWS
 from hostcast.splitting import read_split, split_of, write_split
 from hostcast.telemetry import prepare_into
 
-__all__ = ["DATA", "DataRuns", "Reading", "data_params", "run_data"]
+__all__ = ["DataRuns", "Reading", "data_params", "run_data"]
 
 log = logging.getLogger(__name__)
 
-# the name to measure it by
-DATA = "data"
 ROWS = {"quick": [1_000_000, 5_000_000], "full": [1_000_000, 5_000_000, 25_000_000, 100_000_000]}
 BESIDE_PANDAS = 5_000_000
 
