@@ -43,6 +43,7 @@ def main(params: Params) -> None:
         attention=made.attention,
         history=pd.read_csv(paths.HISTORY),
         quality=read_json(paths.QUALITY_REPORT),
+        drift=read_json(paths.DRIFT_REPORT),
         params=params,
         oracle=oracle,
     )

@@ -16,6 +16,7 @@ from hostcast.training import (
     TrainingFolders,
     provenance_of,
     require_current,
+    require_described,
     run_key,
     train,
 )
@@ -30,6 +31,7 @@ def main(params: Params) -> None:
     features, roles = FeatureTable.open(paths.FEATURES), read_roles(paths.ROLES)
     split = read_split(paths.SPLIT, paths.WINDOWS)
     require_current(features, roles, split, params)
+    require_described(split)
     state = RunState(state_folder(), run_key(provenance))
     trained = train(features, roles, split, params, state, TrainingFolders(paths.LIVE, paths.LOGS))
     model = Model(
@@ -39,7 +41,7 @@ def main(params: Params) -> None:
         params.train.engine,
         {"training": trained.metrics, **provenance},
     )
-    save_model(model, paths.MODEL)
+    save_model(model, paths.MODEL, training_data=paths.DRIFT_REFERENCE)
     write_text(paths.HISTORY, trained.history.to_csv(index=False, lineterminator="\n"))
     # few, as `dvc exp show` has a column for each; the others are in model.json
     write_json(paths.TRAIN_METRICS, {name: trained.metrics[name] for name in ("val_loss", "best_epoch")})

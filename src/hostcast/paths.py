@@ -13,6 +13,8 @@ __all__ = [
     "BENCHMARK_RUNS",
     "BENCHMARK_TABLE",
     "CHECKPOINTS",
+    "DRIFT_REFERENCE",
+    "DRIFT_REPORT",
     "EVALUATE_METRICS",
     "EVALUATE_PLOTS",
     "EVALUATE_TABLES",
@@ -48,6 +50,9 @@ ROLES = Path("data/features/roles.json")
 
 SPLIT = Path("data/split/split.json")
 WINDOWS = Path("data/split/windows.parquet")
+
+DRIFT_REFERENCE = Path("data/drift/reference.json")
+DRIFT_REPORT = Path("reports/drift/drift.json")
 
 MODEL = Path("models/tft")
 TRAIN_METRICS = Path("reports/train/metrics.json")

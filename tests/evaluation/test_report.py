@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -114,6 +115,34 @@ def test_the_quality_report_of_a_real_run_can_be_shown(make_inputs: MakeInputs) 
         params.model_copy(update={"prepare": params.prepare.model_copy(update={"simulate": small})})
     )
     assert "of a simulated fleet" in _render(make_inputs(quality=prepared.quality))
+
+
+def test_the_report_says_whether_the_data_is_still_that_of_the_training(make_inputs: MakeInputs) -> None:
+    def server(name: str, index: float | None, **changes: bool) -> dict[str, Any]:
+        flags = {"new": False, "gone": False, "silent": False} | changes
+        return {"name": name, **flags, "last_seen": "2025-01-20T00:00:00Z", "psi": {"cpu_percent": index}}
+
+    span = {"first": "2025-01-01T00:00:00Z", "last": "2025-01-10T00:00:00Z", "servers": 3, "steps": 9}
+    column = {"psi": 0.31, "mean_then": 4.0, "mean_now": 5.0, "missing_then": 0.0, "missing_now": None}
+    reason = {"kind": "drift", "column": "cpu_percent", "value": 0.31, "limit": 0.25, "text": "it <b>moved"}
+    drift = {
+        "retrain": True,
+        "reasons": [reason],
+        "warnings": [],
+        "reference": span,
+        "recent": span,
+        "age_days": 4.0,
+        "limits": {"psi": 0.25, "psi_watch": 0.1, "silent_after": "1D"},
+        "columns": {"cpu_percent": {**column, "servers_compared": 2, "servers_drifted": 1}},
+        "servers": [server(HOSTILE[0], 0.4), server("b", None, gone=True), server("c", 0.1, silent=True)],
+    }
+    page = _Page(_render(make_inputs(drift=drift)))
+    text = "".join(page.words)
+    assert "train anew" in text
+    assert "it <b>moved" in text
+    assert HOSTILE[0] in text
+    assert "In the training span, and not seen since: b." in text
+    assert "Is it still" not in "".join(_Page(_render(make_inputs())).words)
 
 
 def test_an_empty_training_history_and_no_pictures_still_make_a_page(make_inputs: MakeInputs) -> None:

@@ -14,6 +14,7 @@ import torch
 from safetensors import safe_open
 
 from fleet import Scene, scene
+from hostcast.drift.account import training_data_of
 from hostcast.engines import Architecture, get_engine
 from hostcast.errors import HostcastError
 from hostcast.forecasting import forecast
@@ -101,6 +102,21 @@ def test_the_same_model_is_written_as_the_same_bytes(model: Model, tmp_path: Pat
         save_model(model, tmp_path / name)
     for name in ("model.json", "weights.safetensors"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_an_account_of_the_training_data_is_kept_with_the_model(model: Model, tmp_path: Path) -> None:
+    account, folder = tmp_path / "account.json", tmp_path / "tft"
+    account.write_text('{"servers": {}}')
+    save_model(model, folder, training_data=account)
+    kept = training_data_of(folder)
+    assert (kept.parent, kept.read_bytes()) == (folder, account.read_bytes())
+    load_model(folder)
+    kept.write_text("{}")
+    with pytest.raises(HostcastError, match="was altered"):
+        training_data_of(folder)
+    save_model(model, folder)
+    with pytest.raises(HostcastError, match="no account of the training data"):
+        training_data_of(folder)
 
 
 def test_a_new_model_replaces_the_old_one(model: Model, saved: Path) -> None:

@@ -28,9 +28,12 @@ def test_a_run_leaves_no_pickle(finished: Project) -> None:
     assert pickled_files(finished.folder, "models", ".hostcast", "reports", "data") == []
 
 
-def test_a_model_folder_holds_weights_and_a_description_alone(finished: Project) -> None:
+def test_a_model_folder_holds_weights_a_description_and_an_account_of_the_training_data(
+    finished: Project,
+) -> None:
     assert {path.name for path in (finished.folder / "models/tft").iterdir()} == {
         "model.json",
+        "training_data.json",
         "weights.safetensors",
     }
 
@@ -58,7 +61,9 @@ def test_git_sees_no_output_but_the_lock_and_the_metrics(finished: Project) -> N
 READ_WITHOUT_DEPENDING = {"benchmark": ("train", "split")}
 
 
-@pytest.mark.parametrize("stage", ["prepare", "featurize", "split", "train", "evaluate", "benchmark"])
+@pytest.mark.parametrize(
+    "stage", ["prepare", "featurize", "split", "drift", "train", "evaluate", "benchmark"]
+)
 def test_a_stage_lists_every_param_that_its_code_reads(finished: Project, stage: str) -> None:
     dvc_yaml = YAML(typ="safe").load((finished.folder / "dvc.yaml").read_text("utf-8"))
     listed = [*dvc_yaml["stages"][stage]["params"], "runtime", *READ_WITHOUT_DEPENDING.get(stage, ())]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from project import Project
 
-REPEATABLE = ("prepare", "featurize", "split", "train", "evaluate")
+REPEATABLE = ("prepare", "featurize", "split", "drift", "train", "evaluate")
 
 
 def test_a_forced_run_repeats_every_byte(finished: Project, tmp_path: Path) -> None:
@@ -45,3 +45,12 @@ def test_a_changed_train_param_reruns_training_and_what_follows(finished: Projec
     project.set({"train.learning_rate": 0.02, "train.epochs": 1})
     assert project.repro().ran == ["train", "evaluate"]
     assert project.lock()["benchmark"] == finished.lock()["benchmark"]
+
+
+def test_a_changed_limit_of_drift_reruns_the_comparison_and_the_report(
+    finished: Project, tmp_path: Path
+) -> None:
+    project = finished.copy(tmp_path / "project")
+    project.set({"drift.psi": 0.3})
+    assert project.repro("evaluate").ran == ["drift", "evaluate"]
+    assert project.tree("data/drift") == finished.tree("data/drift")

@@ -41,6 +41,8 @@ class EvaluationInputs:
         history: epoch (the first is 0), train_loss, val_loss, learning_rate: the training curve.
         quality: what `prepare` reported about the data.
         params: all params.
+        drift: how far the telemetry has moved away from the training span, see `hostcast.drift`; None = not
+            looked at.
         oracle: forecasts of one who knows how the data was simulated, if it was; same rows as `forecasts`.
     """
 
@@ -53,6 +55,7 @@ class EvaluationInputs:
     history: pd.DataFrame
     quality: Mapping[str, Any]
     params: Params
+    drift: Mapping[str, Any] | None = None
     oracle: pd.DataFrame | None = None
 
 

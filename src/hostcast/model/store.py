@@ -26,6 +26,7 @@ __all__ = ["Model", "load_model", "save_model"]
 FORMAT = 1
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
+TRAINING_DATA = "training_data.json"
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,13 @@ class Model:
         return get_engine(self.engine)
 
 
-def save_model(model: Model, folder: Path) -> None:
+def save_model(model: Model, folder: Path, *, training_data: Path | None = None) -> None:
     """Write the model folder; what stood there stays until the new one is whole.
+
+    Args:
+        model: what to write.
+        folder: where.
+        training_data: an account of what the model was trained on (JSON), to be kept with it.
 
     Raises:
         HostcastError: the disk is full or can't be written to.
@@ -63,6 +69,11 @@ def save_model(model: Model, folder: Path) -> None:
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         weights = temporary / WEIGHTS
         save_file(_distinct(model.network), weights, metadata={"format": "pt"})
+        written = [weights]
+        accounts = {}
+        if training_data is not None:
+            written.append(Path(shutil.copyfile(training_data, temporary / TRAINING_DATA)))
+            accounts = {"training_data": {"file": TRAINING_DATA, "sha256": sha256_of(written[-1])}}
         write_json(
             temporary / DESCRIPTION,
             {
@@ -71,12 +82,13 @@ def save_model(model: Model, folder: Path) -> None:
                 "architecture": model.architecture.to_dict(),
                 "spec": model.spec.to_dict(),
                 "weights": {"file": WEIGHTS, "sha256": sha256_of(weights)},
+                **accounts,
                 **model.provenance,
             },
         )
-        for written in (temporary, weights):
+        for path in (temporary, *written):
             # mkdtemp and safetensors leave them private
-            written.chmod(0o755 if written.is_dir() else 0o644)
+            path.chmod(0o755 if path.is_dir() else 0o644)
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     except (OSError, SafetensorError) as error:
@@ -137,7 +149,7 @@ def load_model(folder: Path) -> Model:
             file=description_path,
             remedy=_RESTORE,
         ) from error
-    known = {"format", "engine", "architecture", "spec", "weights"}
+    known = {"format", "engine", "architecture", "spec", "weights", "training_data"}
     provenance = {key: value for key, value in description.items() if key not in known}
     return Model(network.eval(), spec, architecture, description["engine"], provenance)
 

@@ -5,8 +5,10 @@ from hostcast.params.reader import load_params, parse_params
 from hostcast.params.schema import (
     BaseParams,
     BenchmarkParams,
+    DriftParams,
     EvaluateParams,
     FeaturizeParams,
+    FilesParams,
     ModelParams,
     Params,
     PrepareParams,
@@ -21,8 +23,10 @@ from hostcast.params.schema import (
 __all__ = [
     "BaseParams",
     "BenchmarkParams",
+    "DriftParams",
     "EvaluateParams",
     "FeaturizeParams",
+    "FilesParams",
     "ModelParams",
     "Params",
     "PrepareParams",

@@ -17,8 +17,11 @@ __all__ = [
     "BaseParams",
     "BenchmarkParams",
     "BytesOf",
+    "DriftParams",
     "EvaluateParams",
     "FeaturizeParams",
+    "FilesParams",
+    "FreeOf",
     "ModelParams",
     "Params",
     "PrepareParams",
@@ -116,10 +119,43 @@ class PrometheusParams(Section):
         return self
 
 
+class FreeOf(Section):
+    free_of: Name
+
+
+class FilesParams(Section):
+    endings: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Literal["csv", "json", "jsonl", "parquet"]
+    ]
+    header: bool
+    server: Literal["column", "file_name"]
+    time: Literal["column", "seconds", "row_number"]
+    start: Annotated[str | None, BeforeValidator(an_instant)]
+    freq: str | None
+
+    @field_validator("freq")
+    @classmethod
+    def _fixed_length(cls, value: str | None) -> str | None:
+        if value is not None:
+            length_of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _time_is_told(self) -> FilesParams:
+        if self.time != "column" and self.start is None:
+            raise ValueError(f'time {self.time} needs a start, e.g. "2025-01-06"')
+        if self.time == "row_number" and self.freq is None:
+            raise ValueError("time row_number needs a freq, the distance of rows, e.g. 1min")
+        if self.time == "row_number" and self.server != "file_name":
+            raise ValueError("time row_number needs server file_name: rows are counted by server")
+        return self
+
+
 class PrepareParams(Section):
     engine: Literal["local", "ray"]
     source: Literal["simulate", "files", "prometheus"]
     path: Name
+    files: FilesParams
     columns: dict[str, Name | Annotated[list[Name], Field(min_length=1)]]
     covariates: list[Name]
     static: list[Name]
@@ -128,7 +164,7 @@ class PrepareParams(Section):
     decimal: Literal["auto", "point", "comma"]
     on_bad_file: Literal["fail", "skip"]
     sentinels: list[float]
-    units: dict[str, Literal["fraction"] | BytesOf]
+    units: dict[str, Literal["fraction"] | BytesOf | FreeOf]
     counters: list[Name]
     rename_servers: dict[str, Name]
     not_after: Annotated[str | None, BeforeValidator(an_instant)]
@@ -242,6 +278,31 @@ class SplitParams(Section):
             raise ValueError(
                 f"min_encoder_length {self.min_encoder_length} exceeds encoder_length {self.encoder_length}"
             )
+        return self
+
+
+class DriftParams(Section):
+    recent: str | None
+    psi: Annotated[float, Field(gt=0)]
+    psi_watch: Annotated[float, Field(gt=0)]
+    min_values: PositiveInt
+    drifted_servers: Annotated[float, Field(ge=0, le=1)]
+    new_servers: Annotated[float, Field(ge=0, le=1)]
+    missing_rise: Annotated[float, Field(ge=0, le=1)]
+    silent_after: str
+    max_age: str | None
+
+    @field_validator("recent", "silent_after", "max_age")
+    @classmethod
+    def _a_length(cls, value: str | None) -> str | None:
+        if value is not None:
+            length_of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _watch_comes_first(self) -> DriftParams:
+        if self.psi_watch > self.psi:
+            raise ValueError(f"psi_watch {self.psi_watch} exceeds psi {self.psi}")
         return self
 
 
@@ -363,6 +424,7 @@ class Params(Section):
     prepare: PrepareParams
     featurize: FeaturizeParams
     split: SplitParams
+    drift: DriftParams
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
@@ -395,7 +457,11 @@ class Params(Section):
                     f"prepare.{key} names {unknown}, which is neither a target nor a covariate; "
                     f"known are {sorted(known)}"
                 )
-        shares = [name for name in self.prepare.counters if isinstance(self.prepare.units.get(name), BytesOf)]
+        shares = [
+            name
+            for name in self.prepare.counters
+            if isinstance(self.prepare.units.get(name), BytesOf | FreeOf)
+        ]
         if shares:
             raise ValueError(
                 f"prepare.units makes {shares} a share of a total, and prepare.counters a rate: "

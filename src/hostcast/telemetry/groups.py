@@ -226,7 +226,8 @@ class GroupWork:
         narrow = key.astype(np.uint16 if int(key.max()) < 1 << 16 else np.uint32)
         if (narrow[1:] < narrow[:-1]).any():
             order = np.argsort(narrow, kind="stable")
-            narrow, server, when, rows = (each.take(order, axis=0) for each in (narrow, server, when, rows))
+            narrow, server, when = narrow.take(order), server.take(order), when.take(order)
+            rows = rows.take(order, axis=0)
             found = {name: rate.of(order) for name, rate in found.items()}
         cutoff = None
         if group.cutoffs:

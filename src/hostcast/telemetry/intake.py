@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -210,14 +211,22 @@ def _blocks(stretch: Stretch | Unread | Block, reading: Reading) -> Iterator[tup
         file, raws = label_of(stretch.path), read_stretch(stretch, reading.wanted)
     else:
         file, raws = None, stretch.read(reading.wanted)
+    unsaid = reading.wanted.unsaid
     for raw in raws:
         with counted_from(raw.first_row):
+            arrays = raw.columns.arrays
+            if isinstance(stretch, Stretch):
+                arrays = unsaid.completed(
+                    arrays, raw.columns.chosen, stretch.path, raw.first_row + stretch.rows_before
+                )
             block = typed_block(
-                raw.columns.arrays,
+                arrays,
                 reading.wanted,
                 file=file,
                 timezone=reading.timezone,
                 chosen=raw.columns.chosen,
                 step_micros=reading.step_micros,
             )
+        if unsaid.notation is not None:
+            block = replace(block, notations=Counter({unsaid.notation: block.read}))
         yield raw.columns, block

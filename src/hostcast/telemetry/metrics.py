@@ -67,6 +67,8 @@ def metric_of(
         total = metric_values(columns[total_of(name)], place[total_of(name)], wanted.decimal).numbers
         wide, without = _share(wide, total)
         missing["no total"] += without
+        if name in wanted.free:
+            wide = 100 - wide
     if name in wanted.counters:
         return Metric(np.full(len(wide), np.nan, np.float32), wide, +missing, column.commas)
     return Metric(single(wide), np.empty(0), +missing, column.commas)

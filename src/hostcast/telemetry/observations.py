@@ -87,7 +87,7 @@ def typed_block(
     """
     if chosen is None:
         chosen = {name: sources[0] for name, sources in wanted.sources.items()}
-    place = {name: Place(file, chosen.get(name, name)) for name in wanted.sources}
+    place = {name: Place(file, chosen.get(name, name)) for name in (SERVER, TIMESTAMP, *wanted.sources)}
     server, names = coded_text(columns[SERVER], place[SERVER], optional=False)
     when = instants(columns[TIMESTAMP], place[TIMESTAMP], timezone)
     known = ~(when.ambiguous | when.nonexistent)

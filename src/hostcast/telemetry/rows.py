@@ -111,7 +111,7 @@ class Rows:
 
     def _survey_key(self, number: int) -> str:
         each = self.source.inputs[number]
-        return digest_of(["survey", self.key, each.format, each.sha256])
+        return digest_of(["survey", self.key, each.format, each.identity])
 
     def _read(self, numbers: Sequence[int], only: Mapping[str, frozenset[int]] | None) -> Intake:
         folder = self._reading.folder / ("rows" if only is None else "again")

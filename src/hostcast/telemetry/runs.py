@@ -48,7 +48,11 @@ class Sorted:
         if (code[1:] < code[:-1]).any():
             order = np.argsort(code, kind="stable")
             # twice as fast as an index in brackets
-            micros, values, counters = (each.take(order, axis=0) for each in (micros, values, counters))
+            micros, values, counters = (
+                micros.take(order),
+                values.take(order, axis=0),
+                counters.take(order, axis=0),
+            )
         counts = np.bincount(code, minlength=len(rows.names))
         bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         chunk = _chunk_of(micros, CHUNK_STEPS * step_micros)

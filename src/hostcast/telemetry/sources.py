@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ import pyarrow as pa
 from hostcast.errors import HostcastError
 from hostcast.files import sha256_of
 from hostcast.params import Params
-from hostcast.parts import Pool
+from hostcast.parts import Pool, digest_of
 from hostcast.telemetry.discovery import find_files, format_of, label_of
-from hostcast.telemetry.formats import Stretch, Unread, stretches_of
+from hostcast.telemetry.formats import Stretch, Unread, read_stretch, stretches_of
 from hostcast.telemetry.formats.columns import no_such_column
 from hostcast.telemetry.observations import Block, typed_block
 from hostcast.telemetry.survey import Survey
+from hostcast.telemetry.unsaid import Unsaid
 from hostcast.telemetry.wanted import Wanted
 
 __all__ = ["Input", "Source", "file_source", "source_of"]
@@ -32,14 +35,21 @@ class Input:
     Attributes:
         name: in reports.
         format: of a file.
-        sha256: of its bytes; two inputs of the same format and digest hold the same rows.
+        sha256: of its bytes.
         stretches: what to read.
+        told: what decides its rows beside its bytes: where it has no server or time, its name does.
     """
 
     name: str
     format: str
     sha256: str
     stretches: Sequence[Stretch | Unread | Block]
+    told: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """Two inputs of the same format and identity hold the same rows."""
+        return digest_of([self.sha256, *self.told]) if self.told else self.sha256
 
 
 @dataclass(frozen=True)
@@ -140,24 +150,63 @@ def source_of(params: Params, wanted: Wanted, pool: Pool) -> Source:
 
         return pull(params, wanted)
     if params.prepare.source == "files":
-        found = find_files(params.prepare.path)
-        return file_source("files", found.files, pool, found.ignored)
+        found = find_files(params.prepare.path, wanted.unsaid.endings)
+        return file_source("files", found.files, pool, found.ignored, wanted=wanted)
     return _simulated(params, wanted)
 
 
-def file_source(kind: str, files: Sequence[Path], pool: Pool, ignored: Sequence[Path] = ()) -> Source:
-    """Files of known formats, in the order given."""
-    return Source(kind, list(pool.each_in_order(_input, files)), [label_of(path) for path in ignored])
+def file_source(
+    kind: str,
+    files: Sequence[Path],
+    pool: Pool,
+    ignored: Sequence[Path] = (),
+    *,
+    wanted: Wanted | None = None,
+) -> Source:
+    """Files of known formats, in the order given.
+
+    Args:
+        kind: the value of `prepare.source`.
+        files: to read.
+        pool: who looks at them.
+        ignored: passed over.
+        wanted: what is asked of files that don't say it all; None = they do.
+    """
+    unsaid = Unsaid() if wanted is None else wanted.unsaid
+    inputs = list(pool.each_in_order(partial(_input, unsaid), files))
+    if wanted is not None and unsaid.time == "row_number":
+        inputs = _one_after_another(inputs, files, wanted)
+    return Source(kind, inputs, [label_of(path) for path in ignored])
 
 
-def _input(path: Path) -> Input:
-    known = format_of(path)
+def _one_after_another(inputs: Sequence[Input], files: Sequence[Path], wanted: Wanted) -> list[Input]:
+    """Inputs that know how many rows of their server came before them."""
+    names = [wanted.unsaid.server_of(path) for path in files]
+    left = Counter(names)
+    before: Counter[str] = Counter()
+    placed = []
+    for own, name in zip(inputs, names, strict=True):
+        rows = before[name]
+        stretches = [replace(each, rows_before=rows) for each in own.stretches if isinstance(each, Stretch)]
+        placed.append(replace(own, stretches=stretches, told=(*own.told, str(rows))))
+        left[name] -= 1
+        if left[name]:
+            # counted only where another file goes on from there
+            before[name] += sum(
+                block.columns.rows for each in stretches for block in read_stretch(each, wanted)
+            )
+    return placed
+
+
+def _input(unsaid: Unsaid, path: Path) -> Input:
+    known = format_of(path, unsaid.endings)
     assert known is not None, "discovery passes known formats only"
     try:
         digest = sha256_of(path)
     except OSError:
         digest = ""  # whoever reads it will say so
-    return Input(label_of(path), known[0], digest, stretches_of(path))
+    told = (unsaid.server_of(path),) if unsaid.server_from_name else ()
+    return Input(label_of(path), known[0], digest, stretches_of(path, unsaid.endings), told)
 
 
 def _simulated(params: Params, wanted: Wanted) -> Source:

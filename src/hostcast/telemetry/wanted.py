@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import pandas as pd
-
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.params.schema import BytesOf
+from hostcast.params.schema import BytesOf, FreeOf
+from hostcast.telemetry.unsaid import SERVER, TIMESTAMP, Unsaid, micros_of
 
 __all__ = ["SERVER", "TIMESTAMP", "Wanted", "total_of"]
-
-SERVER = "server"
-TIMESTAMP = "timestamp"
 
 
 def total_of(metric: str) -> str:
@@ -34,6 +30,7 @@ class Wanted:
         sources: hostcast's name of every wanted column -> the names it may have in the source, of
             which a file has one. The totals of `totals` are among them.
         totals: metrics given in bytes -> the source's column of their total.
+        free: those among them that are the part not in use.
         fractions: metrics given as 0 to 1.
         counters: metrics given as counters.
         sentinels: numbers that stand for a missing value.
@@ -41,6 +38,7 @@ class Wanted:
         encoding: of text that is neither UTF-8 nor UTF-16, None = refuse it.
         renames: old names of servers -> new names.
         not_after: microseconds since 1970 after which rows are dropped, None = none are.
+        unsaid: what files don't say themselves.
     """
 
     targets: tuple[str, ...]
@@ -48,6 +46,7 @@ class Wanted:
     static: tuple[str, ...]
     sources: Mapping[str, tuple[str, ...]]
     totals: Mapping[str, str] = field(default_factory=dict)
+    free: tuple[str, ...] = ()
     fractions: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     sentinels: tuple[float, ...] = ()
@@ -55,6 +54,7 @@ class Wanted:
     encoding: str | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
     not_after: int | None = None
+    unsaid: Unsaid = field(default_factory=Unsaid)
 
     @classmethod
     def from_params(cls, params: Params) -> Wanted:
@@ -73,7 +73,8 @@ class Wanted:
                 f"prepare.covariates and prepare.static both name {both}",
                 remedy="name each column in one of the two lists",
             )
-        names = (SERVER, TIMESTAMP, *targets, *covariates, *static)
+        unsaid = Unsaid.from_params(settings.files) if settings.source == "files" else Unsaid()
+        names = (*unsaid.keys, *targets, *covariates, *static)
         mapping = settings.columns if settings.source == "files" else {}
         unused = sorted(set(mapping) - set(names))
         if unused:
@@ -82,7 +83,11 @@ class Wanted:
                 remedy="write hostcast's name first, the source's second, e.g. {cpu_percent: cpu}; "
                 "new metrics also go into base.target_metrics or prepare.covariates",
             )
-        totals = {name: unit.bytes_of for name, unit in settings.units.items() if isinstance(unit, BytesOf)}
+        totals = {
+            name: unit.bytes_of if isinstance(unit, BytesOf) else unit.free_of
+            for name, unit in settings.units.items()
+            if isinstance(unit, BytesOf | FreeOf)
+        }
         return cls(
             targets,
             covariates,
@@ -90,13 +95,15 @@ class Wanted:
             sources={name: _several(mapping.get(name, name)) for name in names}
             | {total_of(name): (total,) for name, total in totals.items()},
             totals=totals,
+            free=tuple(name for name, unit in settings.units.items() if isinstance(unit, FreeOf)),
             fractions=tuple(name for name, unit in settings.units.items() if unit == "fraction"),
             counters=tuple(name for name in (*targets, *covariates) if name in settings.counters),
             sentinels=tuple(settings.sentinels),
             decimal=settings.decimal,
             encoding=settings.encoding,
             renames=settings.rename_servers,
-            not_after=None if settings.not_after is None else _micros(settings.not_after),
+            not_after=None if settings.not_after is None else micros_of(settings.not_after),
+            unsaid=unsaid,
         )
 
     @property
@@ -117,7 +124,3 @@ class Wanted:
 
 def _several(given: str | list[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _micros(instant: str) -> int:
-    return (pd.Timestamp(instant) - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(1, "us")

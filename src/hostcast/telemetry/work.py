@@ -148,7 +148,7 @@ def _groups(
         for number, part in surveys.items():
             chunks = {chunk for name in own if name in part.servers for chunk in part.servers[name].chunks}
             for chunk in chunks:
-                holding.setdefault(chunk, []).append(source.inputs[number].sha256)
+                holding.setdefault(chunk, []).append(source.inputs[number].identity)
         if history:
             # a rate takes the reading before it, which may be any time ago
             for before, chunk in itertools.pairwise(sorted(holding)):

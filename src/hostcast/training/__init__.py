@@ -1,8 +1,17 @@
 """Training with Lightning: checkpoints, resume, schedules, logging."""
 
 from hostcast.training.fit import Trained, TrainingFolders, train
-from hostcast.training.inputs import require_current
+from hostcast.training.inputs import require_current, require_described
 from hostcast.training.provenance import provenance_of
 from hostcast.training.resume import RunState, run_key
 
-__all__ = ["RunState", "Trained", "TrainingFolders", "provenance_of", "require_current", "run_key", "train"]
+__all__ = [
+    "RunState",
+    "Trained",
+    "TrainingFolders",
+    "provenance_of",
+    "require_current",
+    "require_described",
+    "run_key",
+    "train",
+]

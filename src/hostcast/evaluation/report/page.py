@@ -18,6 +18,7 @@ from hostcast.evaluation.figures.forecasts import shown_steps
 from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, NOISE_FLOOR, TFT, best_baseline, skill_of
 from hostcast.evaluation.report import wording
 from hostcast.evaluation.report.data_quality import data_facts
+from hostcast.evaluation.report.drift import drift_facts
 
 if TYPE_CHECKING:
     from hostcast.evaluation.evaluate import Evaluation
@@ -107,6 +108,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "trust": wording.trust_sentence(evaluation.tables["pairs"]),
         "worst": _worst(evaluation),
         "data": data_facts(inputs.quality),
+        "drift": None if inputs.drift is None else drift_facts(inputs.drift),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from hostcast.errors import HostcastError
 from hostcast.telemetry.discovery import format_of, label_of
 from hostcast.telemetry.formats.columns import Columns, chosen_columns
-from hostcast.telemetry.formats.csv_text import read_csv
+from hostcast.telemetry.formats.csv_text import made_header, read_csv
 from hostcast.telemetry.formats.encoding import as_utf8
 from hostcast.telemetry.formats.parquet import damaged_parquet
 from hostcast.telemetry.formats.reading import read_file
@@ -42,6 +43,7 @@ class Stretch:
         row_groups: of a large Parquet file; empty for text, which is read from its beginning.
         first_row: rows of the file before this stretch.
         bytes: about how many it takes on disk.
+        rows_before: rows of the same server in files before this one, where time is counted in rows.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Stretch:
     row_groups: tuple[int, ...]
     first_row: int
     bytes: int
+    rows_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,16 @@ class Unread(Protocol):
         """The rows, a bounded number at a time."""
 
 
-def stretches_of(path: Path) -> list[Stretch]:
+def stretches_of(path: Path, endings: Mapping[str, str] | None = None) -> list[Stretch]:
     """Cut a file into stretches, without reading its rows.
 
     Compressed text and JSON are read whole, whatever their size.
+
+    Args:
+        path: the file.
+        endings: see `find_files`.
     """
-    kind = format_of(path)
+    kind = format_of(path, endings or {})
     assert kind is not None, "discovery passes known formats only"
     try:
         size = path.stat().st_size
@@ -169,6 +176,9 @@ def _csv_blocks(path: Path, wanted: Wanted) -> Iterator[RawBlock]:
         header = b"\n"
         while header and not header.strip():
             header = file.readline()
+        if not wanted.unsaid.header:
+            file.seek(len(codecs.BOM_UTF8) if header.startswith(codecs.BOM_UTF8) else 0)
+            header = made_header(header)
         rest = b""
         while block := file.read(BLOCK_BYTES):
             text, mark, rest_ = (rest + block).rpartition(b"\n")

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from hostcast.errors import HostcastError
-from hostcast.telemetry.wanted import SERVER, TIMESTAMP, Wanted, total_of
+from hostcast.telemetry.wanted import Wanted, total_of
 
 __all__ = ["Columns", "chosen_columns", "no_such_column"]
 
@@ -78,7 +78,7 @@ def chosen_columns(present: Sequence[str], wanted: Wanted, file: str) -> dict[st
         # a share can't be told without its total
         if total_of(name) not in chosen:
             chosen.pop(name, None)
-    for name in (SERVER, TIMESTAMP):
+    for name in wanted.unsaid.keys:
         if name not in chosen:
             raise no_such_column(name, present, wanted, file)
     if not any(name in chosen for name in wanted.metrics):

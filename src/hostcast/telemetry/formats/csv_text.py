@@ -13,9 +13,9 @@ import pyarrow.csv
 
 from hostcast.errors import HostcastError
 from hostcast.telemetry.formats.columns import Columns, chosen_columns
-from hostcast.telemetry.wanted import SERVER, TIMESTAMP, Wanted
+from hostcast.telemetry.wanted import Wanted
 
-__all__ = ["read_csv"]
+__all__ = ["made_header", "read_csv"]
 
 _DELIMITERS = (",", ";", "\t", "|")
 _CHUNK = 100_000  # rows held as Python text at a time
@@ -37,6 +37,20 @@ def read_csv(data: bytes, wanted: Wanted, file: str) -> Columns:
     return Columns({ours: columns[name] for ours, name in chosen.items()}, chosen, tuple(header))
 
 
+def made_header(data: bytes) -> bytes:
+    """A line of names, c1, c2 and so on, for text whose first line is a row.
+
+    Semicolons, tabs and bars part fields wherever they are: commas may be decimal.
+    """
+    first = next((line for line in data.splitlines() if line.strip()), b"")
+    delimiter = next((mark for mark in (*_DELIMITERS[1:], ",") if mark.encode() in first), ",")
+    try:
+        fields = len(next(_rows(first, delimiter), []))
+    except csv.Error:
+        fields = 1  # whoever reads the row will say so
+    return delimiter.join(f"c{place}" for place in range(1, fields + 1)).encode() + b"\n"
+
+
 def _rows(data: bytes, delimiter: str) -> Iterator[list[str]]:
     text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
     return (row for row in csv.reader(text, strict=True, delimiter=delimiter) if row)
@@ -52,7 +66,10 @@ def _headed(data: bytes, wanted: Wanted, file: str) -> tuple[str, list[str]]:
         except csv.Error as error:
             broken = broken or error
             continue
-        if all(not set(header).isdisjoint(wanted.sources[key]) for key in (SERVER, TIMESTAMP)):
+        # where files don't name server and time, any other column tells
+        keys = wanted.unsaid.keys
+        found = [not set(header).isdisjoint(wanted.sources[name]) for name in keys or wanted.metrics]
+        if all(found) if keys else any(found):
             return delimiter, header
         first = first or header
     if broken is not None:

@@ -10,7 +10,7 @@ from hostcast.errors import HostcastError
 from hostcast.telemetry.discovery import format_of, label_of
 from hostcast.telemetry.formats.columns import Columns
 from hostcast.telemetry.formats.compression import decompress
-from hostcast.telemetry.formats.csv_text import read_csv
+from hostcast.telemetry.formats.csv_text import made_header, read_csv
 from hostcast.telemetry.formats.disguise import refuse_disguise
 from hostcast.telemetry.formats.encoding import as_utf8
 from hostcast.telemetry.formats.json_text import read_json, read_json_lines
@@ -62,7 +62,7 @@ def read_file(path: Path, wanted: Wanted) -> RawFile:
 
 
 def _read(path: Path, label: str, wanted: Wanted) -> RawFile:
-    kind = format_of(path)
+    kind = format_of(path, wanted.unsaid.endings)
     assert kind is not None, "discovery passes known formats only"
     name, compression = kind
     data = path.read_bytes()
@@ -78,6 +78,8 @@ def _read(path: Path, label: str, wanted: Wanted) -> RawFile:
         raise HostcastError(
             "is empty (0 bytes)", file=label, remedy="write the file again, or take it out of prepare.path"
         )
+    if name == "csv" and not wanted.unsaid.header:
+        data = made_header(data) + data
     found = replace(_READERS[name](data, wanted, label), encoding=encoding)
     if found.rows == 0:
         raise HostcastError(
