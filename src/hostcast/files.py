@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+# of JSON that are indented
+LEVELS = 2
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` that replaces it when the block ends without error.
@@ -72,7 +76,25 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON; NaN and infinity are refused, they are not JSON."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, _indented(content, 0) + "\n")
+
+
+def _indented(content: Any, depth: int) -> str:
+    # what lies deep is many short entries: on a line each they are easier to read, and quicker to write
+    if depth == LEVELS or not content or not isinstance(content, dict | list | tuple):
+        return json.dumps(content, ensure_ascii=False, allow_nan=False)
+    inner, outer = "  " * (depth + 1), "  " * depth
+    if isinstance(content, dict):
+        begin, end = "{", "}"
+        # a key may be a number or None, which JSON writes as text
+        keys = [json.dumps({key: 0}, ensure_ascii=False)[1:-4] for key in content]
+        entries = [
+            f"{key}: {_indented(value, depth + 1)}" for key, value in zip(keys, content.values(), strict=True)
+        ]
+    else:
+        begin, end = "[", "]"
+        entries = [_indented(value, depth + 1) for value in content]
+    return f"{begin}\n{inner}" + f",\n{inner}".join(entries) + f"\n{outer}{end}"
 
 
 def read_json(path: Path) -> Any:

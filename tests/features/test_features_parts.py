@@ -64,7 +64,7 @@ def write_prepared(
         numbers = {name: np.ascontiguousarray(own[:, place]) for place, name in enumerate(MEASURED)}
         texts = {"role": [f"role {piece.server % 2}" for piece in part.pieces]}
         table = part_table(layout, part, numbers, texts, [*MEASURED, "role"])
-        sources.append((work / part.name, write_part(work / part.name, table)))
+        sources.append((work / part.name, write_part(work / part.name, table, counted=True)))
     publish(sources, folder)
     write_index(folder, layout, [file for _, file in sources])
 
@@ -122,9 +122,9 @@ def test_only_parts_that_look_at_what_changed_are_made_again(
     written: list[str] = []
     write = module.write_part
 
-    def noting(path: Path, table: Any) -> Any:
+    def noting(path: Path, table: Any, *, counted: bool) -> Any:
         written.append(path.name)
-        return write(path, table)
+        return write(path, table, counted=counted)
 
     monkeypatch.setattr(module, "write_part", noting)
     params, servers = params_with(**asked), [(0, 40)] * 2

@@ -49,7 +49,7 @@ def write_table(folder: Path, layout: Layout) -> pd.DataFrame:
         own = np.concatenate([values[b : b + p.count] for b, p in zip(begin, part.pieces, strict=True)])
         role = [f"role of {layout.servers[piece.server]}" for piece in part.pieces]
         table = part_table(layout, part, {"value": own}, {"role": role}, ["role", "value"])
-        sources.append((work / part.name, write_part(work / part.name, table)))
+        sources.append((work / part.name, write_part(work / part.name, table, counted=True)))
     publish(sources, folder)
     write_index(folder, layout, [file for _, file in sources])
     owner = np.repeat(layout.servers, layout.rows)

@@ -48,7 +48,9 @@ def test_any_fleet_has_the_split_that_it_has_in_memory(
             begin = [layout.bounds[piece.server] + piece.offset for piece in part.pieces]
             own = np.concatenate([values[b : b + p.count] for b, p in zip(begin, part.pieces, strict=True)])
             table = part_table(layout, part, {"y": own[:, 0].copy(), "z": own[:, 1].copy()}, {}, ["y", "z"])
-            sources.append((folder / "work" / part.name, write_part(folder / "work" / part.name, table)))
+            sources.append(
+                (folder / "work" / part.name, write_part(folder / "work" / part.name, table, counted=True))
+            )
         publish(sources, folder / "table")
         write_index(folder / "table", layout, [file for _, file in sources])
         times = np.concatenate([layout.micros(place, 0, int(count)) for place, count in enumerate(rows)])

@@ -176,9 +176,9 @@ class Counted:
             self.files.append(stretch.path.name)
             return read(stretch, wanted)
 
-        def writing(*given: Any) -> Any:
+        def writing(*given: Any, counted: bool) -> Any:
             self.parts += 1
-            return write(*given)
+            return write(*given, counted=counted)
 
         patch.setattr(blocks, "read_stretch", reading)
         patch.setattr(groups, "write_part", writing)

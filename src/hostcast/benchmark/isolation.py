@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -138,6 +139,9 @@ def _serve(line: Connection, start_method: str) -> None:
     # advice on kernels and compiling is the same for each of many processes: who starts them gives it once
     for name in ("hostcast.native", "hostcast.training.fit"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # or the collector would look through all libraries' objects while something is timed
+    gc.collect()
+    gc.freeze()
     held: Any = None
     while True:
         try:

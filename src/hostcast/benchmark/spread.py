@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-__all__ = ["Spread", "spread_of"]
+from hostcast.params import BenchmarkParams
+
+__all__ = ["Spread", "repeats_of", "spread_of"]
 
 
 @dataclass(frozen=True)
@@ -21,3 +23,10 @@ class Spread:
 def spread_of(values: pd.Series) -> Spread:
     """Median and range."""
     return Spread(float(values.median()), float(values.min()), float(values.max()))
+
+
+def repeats_of(settings: BenchmarkParams) -> int:
+    """How often each is measured."""
+    if settings.engine_repeats == "auto":
+        return 5 if settings.suite == "full" else 3
+    return settings.engine_repeats

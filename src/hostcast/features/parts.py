@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +35,7 @@ from hostcast.parts import (
     publish,
     read_index,
     row_bar,
+    system_memory,
     workshop,
     write_index,
     write_part,
@@ -59,6 +60,7 @@ def featurize_into(folder: Path, prepared: Path, params: Params, *, kept: Path |
     schema = schema_of(params, column_names(index))
     require_reach(int(index.layout.rows.max()), params)
     with (
+        system_memory(),
         workshop(folder) as place,
         open_cache(kept, place) as cache,
         pool_of(params.prepare.engine, params.runtime.ray_address, place) as pool,
@@ -106,11 +108,11 @@ class _Work:
     def group(self, number: int) -> list[tuple[str, PartFile, int]]:
         """Keys, files and rows of the parts of a group."""
         layout = self.index.layout
-        places = [place for place, part in enumerate(layout.parts) if part.group == number]
-        parts = [layout.parts[place] for place in places]
+        parts = list(layout.parts_of(number))
+        begin = bisect_left(layout.parts, number, key=_group_of)
         keys = [
             digest_of(
-                [self._key, [self.index.files[places[needed]].sha256 for needed in self._needed(parts, own)]]
+                [self._key, [self.index.files[begin + needed].sha256 for needed in self._needed(parts, own)]]
             )
             for own in range(len(parts))
         ]
@@ -119,7 +121,7 @@ class _Work:
         # with all that came before to be looked at, once is enough
         for batch in [lacking] if self.context is None and lacking else [[own] for own in lacking]:
             for own, table in self._made(parts, batch):
-                files[own] = write_part(self.cache.path(keys[own]), table)
+                files[own] = write_part(self.cache.path(keys[own]), table, counted=False)
                 self.cache.keep_part(keys[own], files[own], None)
         return [(keys[own], files[own], part.rows) for own, part in enumerate(parts)]
 
@@ -141,12 +143,31 @@ class _Work:
         for own in batch:
             numbers = {name: history.cut(values, parts[own]) for name, values in made.items()}
             texts = part_texts(self.index, parts[own], self.params.prepare.static)
-            yield own, part_table(self.index.layout, parts[own], numbers, texts, list(self.schema.columns))
+            yield (
+                own,
+                part_table(
+                    self.index.layout,
+                    parts[own],
+                    numbers,
+                    texts,
+                    list(self.schema.columns),
+                    whole=self.whole,
+                ),
+            )
+
+    @property
+    def whole(self) -> list[str]:
+        """Columns that time alone decides, or which tell of missing values and so miss none."""
+        return [*self.schema.made_by("calendar"), *self.schema.made_by("missing")]
 
     @property
     def measured(self) -> list[str]:
         """Columns of numbers in the prepared telemetry."""
         return [*self.params.base.target_metrics, *self.params.prepare.covariates]
+
+
+def _group_of(part: Part) -> int:
+    return part.group
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from hostcast.parts.cache import PartCache, code_digest, digest_of, open_cache
 from hostcast.parts.grouping import CHUNK_STEPS, group_bounds
 from hostcast.parts.index import INDEX, PartFile, PartIndex, read_index, write_index
 from hostcast.parts.layout import Layout, Part, Piece
+from hostcast.parts.memory import system_memory
 from hostcast.parts.pool import Pool, Threads, each_in_order, pool_of, workers
 from hostcast.parts.progress import row_bar
 from hostcast.parts.reading import (
@@ -44,6 +45,7 @@ __all__ = [
     "read_index",
     "read_part",
     "row_bar",
+    "system_memory",
     "workers",
     "workshop",
     "write_index",

@@ -45,7 +45,8 @@ def part_numbers(index: PartIndex, part: Part, names: Sequence[str]) -> dict[str
 def missing_counts(index: PartIndex, part: Part, names: Sequence[str]) -> npt.NDArray[np.int64]:
     """How many of some columns are missing in each row of a part."""
     counts = np.zeros(part.rows, np.int64)
-    holed = [name for name in names if _holed(index, part, name)]
+    metadata = _metadata(index, part)
+    holed = [name for name in names if _holed(metadata, name)]
     for values in part_numbers(index, part, holed).values() if holed else ():
         counts += np.isnan(values)
     return counts
@@ -59,9 +60,8 @@ def _metadata(index: PartIndex, part: Part) -> Any:
         raise HostcastError(f"damaged Parquet: {error}", file=path, remedy=_REMEDY) from None
 
 
-def _holed(index: PartIndex, part: Part, name: str) -> bool:
+def _holed(metadata: Any, name: str) -> bool:
     """Whether values of a column are missing, as far as the file's own notes tell."""
-    metadata = _metadata(index, part)
     place = metadata.schema.names.index(name) if name in metadata.schema.names else -1
     if place < 0:
         return True  # whoever reads it will say so

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hostcast.files import sha256_of, unsynced_path
+from hostcast.files import unsynced_path
 from hostcast.parts.index import INDEX, PartFile
 from hostcast.parts.layout import Layout, Part
 
@@ -21,6 +22,7 @@ __all__ = ["part_table", "publish", "write_part"]
 
 SERVER, TIMESTAMP = "server", "timestamp"
 ROW_GROUP = 1 << 20
+BATCH = 1 << 16
 
 
 def part_table(
@@ -29,6 +31,8 @@ def part_table(
     numbers: Mapping[str, npt.NDArray[np.float32]],
     texts: Mapping[str, Sequence[str]],
     order: Sequence[str],
+    *,
+    whole: Collection[str] = (),
 ) -> pa.Table:
     """A part's content.
 
@@ -38,6 +42,7 @@ def part_table(
         numbers: columns of `part.rows` values, NaN = missing.
         texts: columns of one text for each of `part.pieces`.
         order: names of all columns after server and timestamp.
+        whole: columns that lack nothing in any part, whatever the telemetry; they take less time to write.
     """
     counts = [piece.count for piece in part.pieces]
     owner = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
@@ -48,10 +53,12 @@ def part_table(
     }
     for name in order:
         columns[name] = _coded(owner, texts[name]) if name in texts else _numbers(numbers[name])
-    return pa.table(columns)
+    never = {SERVER, TIMESTAMP, *whole}
+    fields = [pa.field(name, array.type, nullable=name not in never) for name, array in columns.items()]
+    return pa.table(list(columns.values()), schema=pa.schema(fields))
 
 
-def write_part(path: Path, table: pa.Table) -> PartFile:
+def write_part(path: Path, table: pa.Table, *, counted: bool) -> PartFile:
     """Write a part's content.
 
     No fsync: the index, which is written last, tells a whole file from a torn one.
@@ -59,12 +66,14 @@ def write_part(path: Path, table: pa.Table) -> PartFile:
     Args:
         path: the file; it takes its place when it is complete.
         table: of `part_table`.
+        counted: note in the file how many values of each column are missing, for `missing_counts`; it
+            takes a fifth of the time.
     """
     floats = [field.name for field in table.schema if pa.types.is_float32(field.type)]
-    with unsynced_path(path) as temporary:
+    with pa.BufferOutputStream() as made:
         pq.write_table(
             table,
-            temporary,
+            made,
             # bytes of like weight stand together: zstd would find little more, and take longer
             compression="lz4",
             row_group_size=ROW_GROUP,
@@ -72,8 +81,13 @@ def write_part(path: Path, table: pa.Table) -> PartFile:
             use_dictionary=[name for name in table.column_names if name not in (*floats, TIMESTAMP)],
             column_encoding={TIMESTAMP: "DELTA_BINARY_PACKED", **dict.fromkeys(floats, "BYTE_STREAM_SPLIT")},
             store_schema=False,
+            write_statistics=counted,
+            write_batch_size=BATCH,
         )
-        return PartFile(path.name, sha256_of(temporary), temporary.stat().st_size)
+        content = made.getvalue()
+    with unsynced_path(path) as temporary:
+        temporary.write_bytes(content)
+    return PartFile(path.name, hashlib.sha256(content).hexdigest(), content.size)
 
 
 def publish(sources: Sequence[tuple[Path, PartFile]], folder: Path) -> None:

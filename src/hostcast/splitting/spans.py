@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.params import SplitParams, shown_instant
 
 __all__ = ["Span", "spans_between", "spans_of"]
+
+EPOCH = pd.Timestamp(0, tz="UTC")
+MICROSECOND = pd.Timedelta(1, "us")
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def spans_of(grid: pd.DataFrame, split: SplitParams, step: pd.Timedelta) -> list
     """
     ends = grid.groupby("server", sort=True)["timestamp"].agg(["min", "size"])
     return spans_between(
-        [str(server) for server in ends.index], list(ends["min"]), list(ends["size"]), split, step
+        [str(server) for server in ends.index], list(ends["min"]), ends["size"].tolist(), split, step
     )
 
 
@@ -54,45 +58,60 @@ def spans_between(
     step: pd.Timedelta,
 ) -> list[Span]:
     """The same, of each server's first time and number of rows; see `spans_of`."""
-    first = dict(zip(servers, firsts, strict=True))
-    rows = dict(zip(servers, rows_of, strict=True))
-    start = min(firsts)
-    stop = max(begin + count * step for begin, count in zip(firsts, rows_of, strict=True))
+    begins = [_micros(first) for first in firsts]
+    length = step // MICROSECOND
+    # microseconds, as whole numbers: there may be many servers
+    start = min(begins)
+    stop = max(begin + count * length for begin, count in zip(begins, rows_of, strict=True))
     test = split.test_split
     validation = split.validation_split
     for name, value in (("test_split", test), ("validation_split", validation)):
-        if isinstance(value, str) and not start < pd.Timestamp(value) < stop:
+        if isinstance(value, str) and not start < _micros(pd.Timestamp(value)) < stop:
             raise HostcastError(
                 f"split.{name} {shown_instant(value)} lies outside the data, which runs from "
-                f"{shown_instant(start)} to {shown_instant(stop)}",
+                f"{shown_instant(min(firsts))} to {shown_instant(EPOCH + stop * MICROSECOND)}",
                 remedy="choose a date in between, or a share such as 0.2",
             )
 
-    def boundary(server: str, value: float | str, later: float | str | None) -> int:
+    def shared(value: float | str, later: float | str | None) -> int | None:
+        """The instant that holds for all servers, if there is one."""
         if isinstance(value, str):
-            instant = pd.Timestamp(value)
+            return _micros(pd.Timestamp(value))
+        if split.boundary == "per_server":
+            return None
+        span = (stop - start) // length
+        if isinstance(later, str):
+            return _micros(pd.Timestamp(later)) - _floor(value * span) * length
+        return start + _floor((1 - value - (later or 0.0)) * span) * length
+
+    test_at, validation_at = shared(test, None), shared(validation, test)
+    spans = []
+    for server, first, begin, rows in zip(servers, firsts, begins, rows_of, strict=True):
+        if test_at is not None:
+            validation_end = _first_at(test_at, begin, rows, length)
+        else:
+            assert isinstance(test, float)
+            validation_end = _floor((1 - test) * rows)
+        if validation_at is not None:
+            train_end = _first_at(validation_at, begin, rows, length)
         else:
             # a validation share counts back from the test span, wherever that begins
-            share = value + (later if isinstance(later, float) else 0.0)
-            if split.boundary == "per_server":
-                base = boundary(server, later, None) if isinstance(later, str) else int(rows[server])
-                if isinstance(later, str):
-                    return max(0, base - int(round(value * int(rows[server]), 6)))
-                return _floor((1 - share) * base)
-            span = int((stop - start) / step)
-            if isinstance(later, str):
-                instant = pd.Timestamp(later) - _floor(value * span) * step
+            assert isinstance(validation, float)
+            if isinstance(test, str):
+                train_end = max(0, validation_end - _floor(validation * rows))
             else:
-                instant = start + _floor((1 - share) * span) * step
-        position = -((first[server] - instant) // step)
-        return int(min(max(position, 0), int(rows[server])))
-
-    spans = []
-    for server in servers:
-        validation_end = boundary(server, test, None)
-        train_end = min(boundary(server, validation, test), validation_end)
-        spans.append(Span(server, first[server], int(rows[server]), train_end, validation_end))
+                train_end = _floor((1 - validation - test) * rows)
+        spans.append(Span(server, first, rows, min(train_end, validation_end), validation_end))
     return spans
+
+
+def _first_at(instant: int, begin: int, rows: int, length: int) -> int:
+    """A server's first row at or after an instant."""
+    return min(max(-((begin - instant) // length), 0), rows)
+
+
+def _micros(instant: pd.Timestamp) -> int:
+    return int(instant.as_unit("us").asm8.astype(np.int64))
 
 
 def _floor(value: float) -> int:

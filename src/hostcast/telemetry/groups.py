@@ -324,7 +324,7 @@ class GroupWork:
         metrics = self.wanted.metrics
         numbers = {name: np.ascontiguousarray(values[:, place]) for place, name in enumerate(metrics)}
         table = part_table(layout, part, numbers, texts, [*metrics, *self.wanted.static])
-        file = write_part(self.cache.path(key), table)
+        file = write_part(self.cache.path(key), table, counted=True)
         note = ColumnSums.of(values, [piece.count for piece in part.pieces]).to_dict()
         self.cache.keep_part(key, file, note)
         return file, note

@@ -24,7 +24,7 @@ __all__ = ["SMALL_BYTES", "Intake", "Reading", "take_in"]
 
 # inputs that are smaller share a task, and their rows a run
 SMALL_BYTES = 16 << 20
-RUN_ROWS = 1 << 20
+RUN_ROWS = 1 << 19
 # rows put aside up to this size stay in memory
 MEMORY_BYTES = 768 << 20
 

@@ -14,7 +14,16 @@ import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.parts import Layout, open_cache, pool_of, publish, read_frame, workshop, write_index
+from hostcast.parts import (
+    Layout,
+    open_cache,
+    pool_of,
+    publish,
+    read_frame,
+    system_memory,
+    workshop,
+    write_index,
+)
 from hostcast.telemetry.grid import Grid
 from hostcast.telemetry.quality import quality_report
 from hostcast.telemetry.selection import Discarded, check_targets, select_servers, typical
@@ -89,6 +98,7 @@ def prepare_into(folder: Path, params: Params, *, kept: Path | None = None) -> R
             f"base.freq {params.base.freq} is finer than a microsecond", remedy="set a longer base.freq"
         )
     with (
+        system_memory(),
         workshop(folder) as place,
         pool_of(params.prepare.engine, params.runtime.ray_address, place) as pool,
     ):

@@ -71,8 +71,8 @@ class Discarded:
 
 def typical(apart: Mapping[int, int]) -> int:
     """The median of distances, of which `apart` says how often each occurs; 0 if there are none."""
-    if not apart:
-        return 0
+    if len(apart) < 2:
+        return next(iter(apart), 0)
     lengths = np.array(sorted(apart), np.int64)
     behind = np.cumsum([apart[length] for length in lengths.tolist()])
     count = int(behind[-1])

@@ -50,7 +50,7 @@ class ServerRows:
         self.out_of_order += other.out_of_order
         for chunk, rows in other.chunks.items():
             self.chunks[chunk] = self.chunks.get(chunk, 0) + rows
-        self.spans = joined([*self.spans, *other.spans], skew)
+        self.spans = joined([*self.spans, *other.spans], skew) if self.spans else other.spans
 
 
 @dataclass
@@ -122,8 +122,11 @@ class Survey:
         )
 
     @classmethod
-    def merged(cls, surveys: Iterable[Survey], skew: int) -> Self:
+    def merged(cls, surveys: Iterable[Self], skew: int) -> Self:
         """Of several blocks or files, in the order read; `skew` parts spans of time."""
+        surveys = list(surveys)
+        if len(surveys) == 1:
+            return surveys[0]
         merged = cls()
         for survey in surveys:
             for name, rows in survey.servers.items():

@@ -50,17 +50,14 @@ class Suspects:
         high = {name: (ranges.get(name) or (None, None))[1] for name in metrics}
         percent = np.array([tuple(ranges.get(name) or ()) == (0, 100) for name in metrics])
         known = [name in counters for name in metrics]
-        suspects = cls([], [])
-        for first, last in zip(begin.tolist(), end.tolist(), strict=True):
-            if last - first < _ENOUGH:
-                continue
-            code = int(server[first])
-            suspects.looked.append(code)
-            for place in _candidates(values[first : min(first + _HEAD, last)], percent):
-                name = metrics[place]
-                kind = _kind(values[first:last, place], high[name], percent=bool(percent[place]))
-                if kind is not None and not (kind == "counter" and known[place]):
-                    suspects.odd.append((code, name, kind))
+        enough = end - begin >= _ENOUGH
+        begin, end = begin[enough], end[enough]
+        suspects = cls(server[begin].tolist(), [])
+        for own, place in _candidates(values, begin, end, percent):
+            name = metrics[place]
+            kind = _kind(values[begin[own] : end[own], place], high[name], percent=bool(percent[place]))
+            if kind is not None and not (kind == "counter" and known[place]):
+                suspects.odd.append((suspects.looked[own], name, kind))
         return suspects
 
     @staticmethod
@@ -71,13 +68,25 @@ class Suspects:
         return sorted(entry for entry, count in odd.items() if count == looked[entry[0]])
 
 
-def _candidates(head: Floats, percent: npt.NDArray[np.bool_]) -> list[int]:
+def _candidates(
+    values: Floats,
+    begin: npt.NDArray[np.int64],
+    end: npt.NDArray[np.int64],
+    percent: npt.NDArray[np.bool_],
+) -> list[tuple[int, int]]:
+    """Servers and columns that are worth a look at all their values; all servers' heads at once."""
+    if not len(begin):
+        return []
+    # what a short server lacks is as its last value, which neither falls nor changes what it holds
+    rows = np.minimum(begin[:, None] + np.arange(_HEAD), end[:, None] - 1)
+    head = values[rows]
+    steps = np.minimum(end - begin, _HEAD) - 1
     # a comparison with NaN is false: gaps hide nothing and prove nothing
-    rising = (head[1:] < head[:-1]).mean(axis=0) <= 0.05
-    small = percent & ~((head < 0) | (head > 1)).any(axis=0)
-    large = percent & ((head > _LARGE) | np.isnan(head)).all(axis=0)
-    places: list[int] = np.flatnonzero(rising | small | large).tolist()
-    return places
+    rising = (head[:, 1:] < head[:, :-1]).sum(axis=1) <= 0.05 * steps[:, None]
+    small = percent & ~((head < 0) | (head > 1)).any(axis=1)
+    large = percent & ((head > _LARGE) | np.isnan(head)).all(axis=1)
+    found: list[list[int]] = np.argwhere(rising | small | large).tolist()
+    return [(own, place) for own, place in found]
 
 
 def _kind(column: Floats, high: float | None, *, percent: bool) -> Kind | None:

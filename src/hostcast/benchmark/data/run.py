@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from hostcast.benchmark.data.fleet import COVARIATES, SERVERS, STEP_SECONDS, TARGETS, write_fleet
 from hostcast.benchmark.data.plain import plain_featurize, plain_prepare, plain_split
-from hostcast.benchmark.data.training import FirstStep, first_step
+from hostcast.benchmark.data.results import DataRuns, Reading
+from hostcast.benchmark.data.training import first_step
 from hostcast.benchmark.isolation import in_fresh_process
 from hostcast.benchmark.memory import forget_peak, peak_resident_mib
+from hostcast.benchmark.spread import repeats_of
 from hostcast.errors import HostcastError
 from hostcast.features import featurize_into, write_roles
 from hostcast.params import Params, parse_params
@@ -25,7 +27,7 @@ from hostcast.paths import FEATURES, PREPARED, ROLES, SPLIT, WINDOWS
 from hostcast.splitting import read_split, split_of, write_split
 from hostcast.telemetry import prepare_into
 
-__all__ = ["DataRuns", "Reading", "data_params", "run_data"]
+__all__ = ["Job", "by_hostcast", "by_pandas", "compare", "data_params", "run_data"]
 
 log = logging.getLogger(__name__)
 
@@ -39,68 +41,7 @@ class Job:
 
     folder: Path
     params: Params
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one process took.
-
-    Attributes:
-        rows: of telemetry.
-        by: hostcast or pandas.
-        prepare, featurize, split: seconds.
-        peak_mib: largest resident memory, libraries included.
-    """
-
-    rows: int
-    by: str
-    prepare: float
-    featurize: float
-    split: float
-    peak_mib: float
-
-    @property
-    def seconds(self) -> float:
-        """Of all three."""
-        return self.prepare + self.featurize + self.split
-
-
-@dataclass(frozen=True)
-class DataRuns:
-    """All that was measured.
-
-    Attributes:
-        cores: that could be used.
-        readings: of each size.
-        training: from the largest table to the first step.
-    """
-
-    cores: int
-    readings: list[Reading]
-    training: FirstStep
-
-    @property
-    def exponent(self) -> float | None:
-        """Of rows in the time of all three: 1 is linear; None of a single size."""
-        own = [reading for reading in self.readings if reading.by == "hostcast"]
-        if len(own) < 2:
-            return None
-        rows, seconds = ([np.log(value) for value in each] for each in zip(*map(_size, own), strict=True))
-        return float(np.polyfit(rows, seconds, 1)[0])
-
-    @property
-    def speedup(self) -> float | None:
-        """Over pandas, at the size that both were measured at."""
-        by = {reading.by: reading.seconds for reading in self.readings if reading.rows == BESIDE_PANDAS}
-        return by["pandas"] / by["hostcast"] if len(by) == 2 else None
-
-    def to_dict(self) -> dict[str, object]:
-        """JSON-able form."""
-        return {**asdict(self), "exponent": self.exponent, "speedup_over_pandas": self.speedup}
-
-
-def _size(reading: Reading) -> tuple[int, float]:
-    return reading.rows, reading.seconds
+    repeat: int = 1
 
 
 def data_params(params: Params, raw: Path) -> Params:
@@ -137,10 +78,10 @@ def run_data(
     beside_pandas: int = BESIDE_PANDAS,
     servers: int = SERVERS,
 ) -> DataRuns:
-    """Measure each size once, in a process of its own.
+    """Measure each size a few times, each time in a process of its own, in turn with pandas.
 
     Args:
-        params: the project's; benchmark.suite says which sizes.
+        params: the project's; benchmark.suite says which sizes, benchmark.engine_repeats how often.
         rows: the sizes; None = the suite's.
         beside_pandas: the size at which pandas does the same work.
         servers: of the fleets.
@@ -154,21 +95,29 @@ def run_data(
         with tempfile.TemporaryDirectory(prefix="hostcast-") as name:
             folder = Path(name)
             write_fleet(folder / "raw", count, params.base.random_seed, servers=servers)
-            job = Job(folder, data_params(params, folder / "raw"))
-            readings.append(in_fresh_process(by_hostcast, job, label=f"{count:,} rows"))
-            log.info("%d rows: %.1f s, %.0f MiB", count, readings[-1].seconds, readings[-1].peak_mib)
-            if count == beside_pandas:
-                readings.append(in_fresh_process(by_pandas, job, label=f"{count:,} rows in pandas"))
-                log.info("in pandas: %.1f s, %.0f MiB", readings[-1].seconds, readings[-1].peak_mib)
-                in_fresh_process(compare, job, label="comparison with pandas")
+            for repeat in range(1, repeats_of(params.benchmark) + 1):
+                job = Job(folder / str(repeat), data_params(params, folder / "raw"), repeat)
+                readings.append(_measured(by_hostcast, job, f"{count:,} rows"))
+                if count == beside_pandas:
+                    readings.append(_measured(by_pandas, job, f"{count:,} rows in pandas"))
+                    in_fresh_process(compare, job, label="comparison with pandas")
+                if repeat > 1:
+                    shutil.rmtree(folder / str(repeat - 1))
             if count == max(sizes):
                 training = in_fresh_process(first_step, (job.folder, job.params), label="training")
-    return DataRuns(workers(), readings, training)
+    return DataRuns(workers(), servers, readings, training)
+
+
+def _measured(work: Callable[[Job], Reading], job: Job, label: str) -> Reading:
+    reading = in_fresh_process(work, job, label=label)
+    log.info("%s, repeat %d: %.1f s, %.0f MiB", label, job.repeat, reading.seconds, reading.peak_mib)
+    return reading
 
 
 def by_hostcast(job: Job) -> Reading:
     """The three stages."""
     folder, params = job.folder, job.params
+    folder.mkdir(parents=True, exist_ok=True)
     forget_peak()
     rows = 0
 
@@ -183,21 +132,21 @@ def by_hostcast(job: Job) -> Reading:
         write_split(split_of(folder / PREPARED, params), folder / SPLIT, folder / WINDOWS)
 
     took = (_timed(prepare), _timed(featurize), _timed(split))
-    return Reading(rows, "hostcast", *took, peak_resident_mib())
+    return Reading(rows, "hostcast", job.repeat, *took, peak_resident_mib())
 
 
 def by_pandas(job: Job) -> Reading:
     """The same in pandas."""
     folder, params = job.folder / "pandas", job.params
-    folder.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     forget_peak()
     took = (
-        _timed(lambda: plain_prepare(job.folder / "raw", folder, params)),
+        _timed(lambda: plain_prepare(Path(params.prepare.path), folder, params)),
         _timed(lambda: plain_featurize(folder, params)),
         _timed(lambda: plain_split(folder, params)),
     )
     rows = len(pd.read_parquet(folder / "telemetry.parquet", columns=["server"]))
-    return Reading(rows, "pandas", *took, peak_resident_mib())
+    return Reading(rows, "pandas", job.repeat, *took, peak_resident_mib())
 
 
 def compare(job: Job) -> None:

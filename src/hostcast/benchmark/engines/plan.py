@@ -10,6 +10,7 @@ from pathlib import Path
 from hostcast.benchmark.engines.projects import OWN, lacking, quality_projects
 from hostcast.benchmark.engines.shapes import SHAPES, Device, Shape
 from hostcast.benchmark.given import Given
+from hostcast.benchmark.spread import repeats_of
 from hostcast.params import Params
 
 __all__ = ["MEASUREMENTS", "MEMORY", "TIME_TO_QUALITY", "Plan", "make_plan"]
@@ -95,7 +96,7 @@ def make_plan(
         shapes=measured,
         quality=quality,
         memory=MEMORY in budget.only if budget.only else full,
-        repeats=(5 if full else 3) if budget.engine_repeats == "auto" else budget.engine_repeats,
+        repeats=repeats_of(budget),
         seconds=_seconds(budget.suite, device) if budget.seconds == "auto" else budget.seconds,
         time_limit=budget.time_limit,
     )

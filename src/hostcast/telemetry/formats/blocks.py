@@ -25,7 +25,7 @@ from hostcast.telemetry.wanted import Wanted
 __all__ = ["BLOCK_ROWS", "RawBlock", "Stretch", "Unread", "read_stretch", "stretches_of"]
 
 # a block, with all that is made from it, takes some hundred megabytes
-BLOCK_ROWS = 1 << 20
+BLOCK_ROWS = 1 << 19
 BLOCK_BYTES = 64 << 20
 # a file up to this size is read whole
 WHOLE_BYTES = 8 << 20
