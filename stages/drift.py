@@ -3,7 +3,8 @@
 import sys
 
 from hostcast import paths
-from hostcast.drift import compare, recent_of, reference_of, write_reference
+from hostcast.account import reference_of, write_reference
+from hostcast.drift import compare, recent_of
 from hostcast.files import write_json
 from hostcast.params import Params
 from hostcast.splitting import read_split

@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 from fleet import Scene, scene
-from hostcast.drift.account import training_data_of
+from hostcast.account import training_data_of
 from hostcast.engines import Architecture, get_engine
 from hostcast.errors import HostcastError
 from hostcast.forecasting import forecast

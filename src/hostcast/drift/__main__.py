@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hostcast import paths
-from hostcast.drift.account import training_data_of
+from hostcast.account import read_reference, training_data_of
 from hostcast.drift.comparison import compare
 from hostcast.drift.recent import recent_of
-from hostcast.drift.reference import read_reference
 from hostcast.files import write_json
 from hostcast.params import Params, parse_params
 from hostcast.stage import run_stage

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import pandas as pd
 
-from hostcast.drift.bins import Cells, Histogram, edges_of, in_order
-from hostcast.drift.stretches import values_between
+from hostcast.account.bins import Cells, Histogram, edges_of, in_order
+from hostcast.account.stretches import values_between
 from hostcast.errors import HostcastError
 from hostcast.files import write_text
 from hostcast.params import Params
