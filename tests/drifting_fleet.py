@@ -10,6 +10,7 @@ import pandas as pd
 
 from fleet import shipped
 from hostcast.account import Reference, reference_of
+from hostcast.features import featurize_into
 from hostcast.params import Params, parse_params
 from hostcast.splitting import split_of
 from hostcast.telemetry import prepare_into
@@ -19,7 +20,8 @@ DAYS, STEPS = 28, 24
 CUT = "2025-01-27"
 
 
-def asked(path: Path, **drift: Any) -> Params:
+def asked(path: Path, changes: dict[str, Any], **drift: Any) -> Params:
+    """Params for `made_fleet`; `changes` maps dotted paths to values."""
     content = shipped()
     content["base"] |= {"freq": "1h", "target_metrics": TARGETS}
     content["prepare"] |= {"source": "files", "path": str(path), "min_rows": 1, "on_empty_server": "drop"}
@@ -32,6 +34,9 @@ def asked(path: Path, **drift: Any) -> Params:
     }
     content["drift"] |= {"min_values": 100, **drift}
     content["runtime"]["progress"] = False
+    for dotted, value in changes.items():
+        section, key = dotted.split(".")
+        content[section][key] = value
     return parse_params(content)
 
 
@@ -58,17 +63,27 @@ def made_fleet(servers: int = 6, seed: int = 3) -> pd.DataFrame:
     )
 
 
-def prepare(folder: Path, frame: pd.DataFrame, **drift: Any) -> tuple[Path, Params]:
+def prepare(
+    folder: Path, frame: pd.DataFrame, changes: dict[str, Any] | None = None, **drift: Any
+) -> tuple[Path, Params]:
     path = folder / "fleet.parquet"
     frame.to_parquet(path)
-    params = asked(path, **drift)
+    params = asked(path, changes or {}, **drift)
     prepare_into(folder / "prepared", params)
     return folder / "prepared", params
 
 
 def reference_in(folder: Path, frame: pd.DataFrame) -> Reference:
     prepared, params = prepare(folder, frame)
-    return reference_of(prepared, split_of(prepared, params).spans, params)
+    return reference_to(prepared, params)
+
+
+def reference_to(prepared: Path, params: Params) -> Reference:
+    """The account that training would make of what was prepared."""
+    features = prepared.with_name("features")
+    roles = featurize_into(features, prepared, params)
+    spans = split_of(prepared, params).spans
+    return reference_of(features, spans, roles.measured, progress=False)
 
 
 def later(frame: pd.DataFrame, since: str = CUT) -> pd.Series:

@@ -11,11 +11,10 @@ import pandas as pd
 import pytest
 
 import hostcast.parts.grouping
-from drifting_fleet import TARGETS, later, made_fleet, prepare, reference_in
-from hostcast.account import Reference, reference_of
+from drifting_fleet import TARGETS, later, made_fleet, prepare, reference_in, reference_to
+from hostcast.account import Reference
 from hostcast.drift import compare, recent_of
 from hostcast.errors import HostcastError
-from hostcast.splitting import split_of
 
 Look = Callable[..., dict[str, Any]]
 
@@ -26,7 +25,7 @@ def look(tmp_path: Path) -> Look:
 
     def run(frame: pd.DataFrame, **drift: Any) -> dict[str, Any]:
         prepared, params = prepare(tmp_path, frame, **drift)
-        reference = reference_of(prepared, split_of(prepared, params).spans, params)
+        reference = reference_to(prepared, params)
         return compare(reference, recent_of(prepared, reference, params), params.drift)
 
     return run
@@ -161,7 +160,7 @@ def test_telemetry_that_ends_with_the_training_span_is_a_clear_error(tmp_path: P
 def test_other_steps_and_other_columns_are_clear_errors(tmp_path: Path) -> None:
     frame = made_fleet()
     prepared, params = prepare(tmp_path, frame)
-    reference = reference_of(prepared, split_of(prepared, params).spans, params)
+    reference = reference_to(prepared, params)
     content = reference.to_dict()
     with pytest.raises(HostcastError, match="steps of 3600 s, the training data had steps of 60 s"):
         recent_of(prepared, Reference.from_dict({**content, "step_micros": 60_000_000}), params)

@@ -2,7 +2,7 @@
 
 from hostcast.account.bins import Histogram, in_order
 from hostcast.account.kept import training_data_of
-from hostcast.account.reference import Reference, read_reference, reference_of, write_reference
+from hostcast.account.reference import Reference, read_reference, reference_of, require_same_steps
 from hostcast.account.stretches import values_between
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "in_order",
     "read_reference",
     "reference_of",
+    "require_same_steps",
     "training_data_of",
     "values_between",
-    "write_reference",
 ]

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(params: Params, model: Path, telemetry: str | None) -> dict[str, Any]:
-    reference = read_reference(training_data_of(model), remedy="train anew: dvc repro train")
+    reference = read_reference(training_data_of(model))
     if telemetry is None:
         return compare(reference, recent_of(paths.PREPARED, reference, params), params.drift)
     # new telemetry may be short: whether it is enough to learn from is not the question
