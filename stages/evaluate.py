@@ -1,13 +1,15 @@
-"""Stage evaluate: forecasts at every test cutoff, scored beside baselines, and the report."""
+"""Stage evaluate: forecasts at every test cutoff, scored beside baselines; drift; the report."""
 
 import sys
 
 import pandas as pd
 
 from hostcast import paths
+from hostcast.account import read_reference, training_data_of
+from hostcast.drift import compare, recent_of
 from hostcast.evaluation import EvaluationInputs, evaluate, write_evaluation
 from hostcast.features import FeatureTable
-from hostcast.files import read_json, write_parquet
+from hostcast.files import read_json, write_json, write_parquet
 from hostcast.forecasting import forecast
 from hostcast.model import load_model
 from hostcast.params import Params
@@ -23,6 +25,9 @@ def main(params: Params) -> None:
     features = FeatureTable.open(paths.FEATURES)
     made = forecast(load_model(paths.MODEL), features, cutoffs, step=split.step, params=params)
     write_parquet(paths.FORECASTS, made.table)
+    reference = read_reference(training_data_of(paths.MODEL))
+    drift = compare(reference, recent_of(paths.PREPARED, reference, params), params.drift)
+    write_json(paths.DRIFT_REPORT, drift)
     oracle = None
     if paths.SIMULATION_TRUTH.exists():
         truth = pd.read_parquet(paths.SIMULATION_TRUTH)
@@ -43,7 +48,7 @@ def main(params: Params) -> None:
         attention=made.attention,
         history=pd.read_csv(paths.HISTORY),
         quality=read_json(paths.QUALITY_REPORT),
-        drift=read_json(paths.DRIFT_REPORT),
+        drift=drift,
         params=params,
         oracle=oracle,
     )

@@ -3,6 +3,7 @@
 import sys
 
 from hostcast import paths
+from hostcast.account import reference_of, require_same_steps
 from hostcast.features import FeatureTable, read_roles
 from hostcast.files import write_json, write_text
 from hostcast.model import Model, save_model
@@ -16,7 +17,6 @@ from hostcast.training import (
     TrainingFolders,
     provenance_of,
     require_current,
-    require_described,
     run_key,
     train,
 )
@@ -31,9 +31,10 @@ def main(params: Params) -> None:
     features, roles = FeatureTable.open(paths.FEATURES), read_roles(paths.ROLES)
     split = read_split(paths.SPLIT, paths.WINDOWS)
     require_current(features, roles, split, params)
-    require_described(split)
+    require_same_steps(paths.FEATURES, split.spans)
     state = RunState(state_folder(), run_key(provenance))
     trained = train(features, roles, split, params, state, TrainingFolders(paths.LIVE, paths.LOGS))
+    account = reference_of(paths.FEATURES, split.spans, roles.measured, progress=params.runtime.progress)
     model = Model(
         trained.network,
         trained.spec,
@@ -41,7 +42,7 @@ def main(params: Params) -> None:
         params.train.engine,
         {"training": trained.metrics, **provenance},
     )
-    save_model(model, paths.MODEL, training_data=paths.DRIFT_REFERENCE)
+    save_model(model, paths.MODEL, training_data=account.to_json())
     write_text(paths.HISTORY, trained.history.to_csv(index=False, lineterminator="\n"))
     # few, as `dvc exp show` has a column for each; the others are in model.json
     write_json(paths.TRAIN_METRICS, {name: trained.metrics[name] for name in ("val_loss", "best_epoch")})

@@ -13,7 +13,6 @@ __all__ = [
     "BENCHMARK_RUNS",
     "BENCHMARK_TABLE",
     "CHECKPOINTS",
-    "DRIFT_REFERENCE",
     "DRIFT_REPORT",
     "EVALUATE_METRICS",
     "EVALUATE_PLOTS",
@@ -51,9 +50,6 @@ ROLES = Path("data/features/roles.json")
 SPLIT = Path("data/split/split.json")
 WINDOWS = Path("data/split/windows.parquet")
 
-DRIFT_REFERENCE = Path("data/drift/reference.json")
-DRIFT_REPORT = Path("reports/drift/drift.json")
-
 MODEL = Path("models/tft")
 TRAIN_METRICS = Path("reports/train/metrics.json")
 HISTORY = Path("reports/train/history.csv")
@@ -62,13 +58,13 @@ LOGS = Path("logs")
 CHECKPOINTS = Path("models/checkpoints")
 
 FORECASTS = Path("reports/evaluate/forecasts.parquet")
+DRIFT_REPORT = Path("reports/evaluate/drift.json")
 EVALUATE_METRICS = Path("reports/evaluate/metrics.json")
 EVALUATE_TABLES = Path("reports/evaluate/tables")
 EVALUATE_PLOTS = Path("reports/evaluate/plots")
 REPORT = Path("reports/report.html")
 
 BENCHMARK_METRICS = Path("reports/benchmark/metrics.json")
-BENCHMARK_RATIOS = Path("reports/benchmark/ratios.svg")
 BENCHMARK_RATIOS = Path("reports/benchmark/ratios.svg")
 BENCHMARK_RUNS = Path("reports/benchmark/runs.csv")
 BENCHMARK_TABLE = Path("reports/benchmark/benchmark.md")

@@ -1,4 +1,4 @@
-"""The index, and the bins that it is taken over."""
+"""The index that tells how far two distributions are apart."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hostcast.drift.bins import Cells, Histogram, edges_of, in_order
+from hostcast.account.bins import Cells, Histogram, edges_of, in_order
 from hostcast.drift.psi import SMALLEST_SHARE, psi
 
-Floats = npt.NDArray[np.float32]
-
-NUMBERS = st.floats(width=32, allow_nan=True, allow_infinity=False)
-COLUMNS = arrays.arrays(np.float32, st.integers(0, 60), elements=NUMBERS)
 COUNTS = arrays.arrays(np.int64, 6, elements=st.integers(0, 10**9))
 
 
@@ -59,46 +55,6 @@ def test_sampling_alone_moves_the_index_as_far_as_the_literature_says() -> None:
     assert np.mean(found) == pytest.approx(9 * (1 / 4000 + 1 / 1000), rel=0.25)
 
 
-@given(COLUMNS)
-def test_every_value_and_every_missing_one_is_counted_once(column: Floats) -> None:
-    ordered = in_order(column)
-    counted = Histogram.of(edges_of(ordered), ordered, len(column) - len(ordered))
-    assert counted.rows == len(column)
-    assert counted.missing == np.isnan(column).sum()
-    # nothing of the reference lies beside its own bins
-    assert counted.counts[-1] == 0
-    assert counted.counts[0] == 0 or not len(ordered)
-    cells = Cells.of(ordered).histogram(counted.missing, counted.total)
-    assert (cells.values, cells.missing) == (counted.values, counted.missing)
-
-
-@given(st.lists(COLUMNS, min_size=1, max_size=5))
-def test_counts_of_pieces_add_up_to_the_counts_of_the_whole(pieces: list[Floats]) -> None:
-    whole = in_order(np.concatenate(pieces))
-    summed = Cells.sum([Cells.of(in_order(piece)) for piece in pieces])
-    direct = Cells.of(whole)
-    assert np.array_equal(summed.cells, direct.cells)
-    assert np.array_equal(summed.counts, direct.counts)
-    edges = summed.histogram(0, 0.0).edges
-    total = Histogram.none(edges)
-    for piece in pieces:
-        ordered = in_order(piece)
-        total += Histogram.of(edges, ordered, len(piece) - len(ordered))
-    assert np.array_equal(total.counts, Histogram.of(edges, whole, 0).counts)
-    # and bins made of cells hold what their own edges say
-    assert np.array_equal(total.counts, summed.histogram(0, 0.0).counts)
-
-
-@given(COLUMNS)
-def test_edges_rise_and_survive_being_written(column: Floats) -> None:
-    ordered = in_order(column)
-    for counted in (Histogram.of(edges_of(ordered), ordered, 1), Cells.of(ordered).histogram(1, 0.5)):
-        assert (np.diff(counted.edges) > 0).all()
-        again = Histogram.from_dict(counted.to_dict())
-        assert np.array_equal(again.edges, counted.edges)
-        assert np.array_equal(again.counts, counted.counts)
-
-
 @pytest.mark.parametrize("constant", [0.0, -0.0, 80.0, -3.5])
 @pytest.mark.parametrize("moved", [-20.0, 20.0])
 def test_a_constant_column_that_moves_either_way_is_noticed(constant: float, moved: float) -> None:
@@ -107,9 +63,3 @@ def test_a_constant_column_that_moves_either_way_is_noticed(constant: float, mov
     for reference in (Histogram.of(edges_of(then), then, 0), Cells.of(then).histogram(0, 0.0)):
         assert psi(reference.counts, Histogram.of(reference.edges, then, 0).counts) == 0
         assert psi(reference.counts, Histogram.of(reference.edges, now, 0).counts) > 10
-
-
-def test_bins_hold_a_tenth_each_where_values_can_be_told_apart() -> None:
-    ordered = in_order(np.random.default_rng(1).permutation(1000).astype("f4") + 1)
-    assert Histogram.of(edges_of(ordered), ordered, 0).counts.tolist() == [0, *[100] * 10, 0]
-    assert np.abs(Cells.of(ordered).histogram(0, 0.0).counts[1:-1] - 100).max() <= 1

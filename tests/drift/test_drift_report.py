@@ -11,56 +11,10 @@ import pandas as pd
 import pytest
 
 import hostcast.parts.grouping
-from fleet import shipped
-from hostcast.drift import Reference, compare, read_reference, recent_of, reference_of, write_reference
+from drifting_fleet import TARGETS, later, made_fleet, prepare, reference_in, reference_to
+from hostcast.account import Reference
+from hostcast.drift import compare, recent_of
 from hostcast.errors import HostcastError
-from hostcast.params import Params, parse_params
-from hostcast.splitting import split_of
-from hostcast.telemetry import prepare_into
-
-TARGETS = ["cpu_percent", "load_average"]
-DAYS, STEPS = 28, 24
-CUT = "2025-01-27"
-
-
-def asked(path: Path, **drift: Any) -> Params:
-    content = shipped()
-    content["base"] |= {"freq": "1h", "target_metrics": TARGETS}
-    content["prepare"] |= {"source": "files", "path": str(path), "min_rows": 1, "on_empty_server": "drop"}
-    content["split"] |= {
-        "encoder_length": 24,
-        "min_encoder_length": 24,
-        "horizon": 6,
-        "validation_split": CUT,
-        "test_split": "2025-01-30",
-    }
-    content["drift"] |= {"min_values": 100, **drift}
-    content["runtime"]["progress"] = False
-    return parse_params(content)
-
-
-def made_fleet(servers: int = 6, seed: int = 3) -> pd.DataFrame:
-    """Four weeks of hours that follow a daily cycle and nothing else."""
-    numbers = np.random.default_rng(seed)
-    times = pd.date_range("2025-01-06", periods=DAYS * STEPS, freq="1h", tz="UTC", unit="us")
-    hours = np.arange(len(times))
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "server": f"web-{number}",
-                    "timestamp": times,
-                    "cpu_percent": 40
-                    + 10 * np.sin(hours / 24 * 2 * np.pi)
-                    + numbers.normal(0, 4, len(hours)),
-                    "load_average": 3 + numbers.normal(0, 0.5, len(hours)),
-                }
-            )
-            for number in range(servers)
-        ],
-        ignore_index=True,
-    )
-
 
 Look = Callable[..., dict[str, Any]]
 
@@ -71,27 +25,10 @@ def look(tmp_path: Path) -> Look:
 
     def run(frame: pd.DataFrame, **drift: Any) -> dict[str, Any]:
         prepared, params = prepare(tmp_path, frame, **drift)
-        reference = reference_of(prepared, split_of(prepared, params).spans, params)
+        reference = reference_to(prepared, params)
         return compare(reference, recent_of(prepared, reference, params), params.drift)
 
     return run
-
-
-def prepare(folder: Path, frame: pd.DataFrame, **drift: Any) -> tuple[Path, Params]:
-    path = folder / "fleet.parquet"
-    frame.to_parquet(path)
-    params = asked(path, **drift)
-    prepare_into(folder / "prepared", params)
-    return folder / "prepared", params
-
-
-def reference_in(folder: Path, frame: pd.DataFrame) -> Reference:
-    prepared, params = prepare(folder, frame)
-    return reference_of(prepared, split_of(prepared, params).spans, params)
-
-
-def later(frame: pd.DataFrame, since: str = CUT) -> pd.Series:
-    return frame["timestamp"] >= pd.Timestamp(since, tz="UTC")
 
 
 def kinds(report: dict[str, Any], where: str = "reasons") -> set[tuple[str, str | None]]:
@@ -178,16 +115,6 @@ def test_recent_limits_what_is_compared_to_the_last_of_it(look: Look) -> None:
     assert look(frame, recent="400D")["recent"] == all_of_it["recent"]
 
 
-def test_the_reference_knows_nothing_of_what_came_after_the_training_span(tmp_path: Path) -> None:
-    frame = made_fleet()
-    before = reference_in(tmp_path, frame).to_dict()
-    numbers = np.random.default_rng(1)
-    changed = later(frame)
-    frame.loc[changed, "cpu_percent"] = numbers.random(int(changed.sum())) * 100
-    frame.loc[changed, "load_average"] = np.nan
-    assert reference_in(tmp_path, frame).to_dict() == before
-
-
 def test_the_limits_change_what_is_pointed_out_and_no_number(look: Look) -> None:
     frame = made_fleet()
     frame.loc[later(frame), "cpu_percent"] += 1
@@ -209,22 +136,6 @@ def test_how_the_table_is_cut_into_parts_makes_no_difference(
     assert look(frame) == whole
     assert len(list((tmp_path / "prepared").glob("part-*"))) >= 3
     assert reference_in(tmp_path, frame).to_dict() == reference
-
-
-def test_a_reference_survives_being_written(tmp_path: Path) -> None:
-    reference = reference_in(tmp_path, made_fleet())
-    write_reference(tmp_path / "reference.json", reference)
-    again = read_reference(tmp_path / "reference.json", remedy="")
-    assert again.to_dict() == reference.to_dict()
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', "\udcff"])
-def test_a_damaged_reference_is_a_clear_error(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "reference.json"
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(HostcastError, match="not readable as an account of training data") as caught:
-        read_reference(path, remedy="do this")
-    assert caught.value.remedy == "do this"
 
 
 def test_new_files_alone_can_be_held_against_a_reference(tmp_path: Path) -> None:
@@ -249,7 +160,7 @@ def test_telemetry_that_ends_with_the_training_span_is_a_clear_error(tmp_path: P
 def test_other_steps_and_other_columns_are_clear_errors(tmp_path: Path) -> None:
     frame = made_fleet()
     prepared, params = prepare(tmp_path, frame)
-    reference = reference_of(prepared, split_of(prepared, params).spans, params)
+    reference = reference_to(prepared, params)
     content = reference.to_dict()
     with pytest.raises(HostcastError, match="steps of 3600 s, the training data had steps of 60 s"):
         recent_of(prepared, Reference.from_dict({**content, "step_micros": 60_000_000}), params)
@@ -257,12 +168,3 @@ def test_other_steps_and_other_columns_are_clear_errors(tmp_path: Path) -> None:
     renamed["fleet"]["swap"] = renamed["fleet"]["load_average"]
     with pytest.raises(HostcastError, match="has no column 'swap'"):
         recent_of(prepared, Reference.from_dict(renamed), params)
-
-
-def test_a_split_of_other_telemetry_is_a_clear_error(tmp_path: Path) -> None:
-    frame = made_fleet()
-    prepared, params = prepare(tmp_path, frame)
-    spans = split_of(prepared, params).spans
-    prepare(tmp_path, frame.iloc[100:])
-    with pytest.raises(HostcastError, match="made from other telemetry"):
-        reference_of(prepared, spans, params)

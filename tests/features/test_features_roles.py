@@ -38,6 +38,7 @@ def test_what_featurize_says_of_the_columns_is_what_the_file_holds() -> None:
 
 def test_columns_are_found_by_their_role_in_the_tables_order() -> None:
     assert ROLES.targets == ["cpu_percent"]
+    assert ROLES.measured == ["cpu_percent", "requests"]
     assert ROLES.known_reals == ["time_of_day_sin", "cpu_percent_lag_288"]
     assert ROLES.observed_reals == ["requests"]
     assert ROLES.static_categoricals == ["region"]

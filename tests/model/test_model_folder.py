@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 from fleet import Scene, scene
-from hostcast.drift.account import training_data_of
+from hostcast.account import training_data_of
 from hostcast.engines import Architecture, get_engine
 from hostcast.errors import HostcastError
 from hostcast.forecasting import forecast
@@ -105,11 +105,10 @@ def test_the_same_model_is_written_as_the_same_bytes(model: Model, tmp_path: Pat
 
 
 def test_an_account_of_the_training_data_is_kept_with_the_model(model: Model, tmp_path: Path) -> None:
-    account, folder = tmp_path / "account.json", tmp_path / "tft"
-    account.write_text('{"servers": {}}')
+    account, folder = '{"servers": {"é": 1}}\n', tmp_path / "tft"
     save_model(model, folder, training_data=account)
     kept = training_data_of(folder)
-    assert (kept.parent, kept.read_bytes()) == (folder, account.read_bytes())
+    assert (kept.parent, kept.read_text("utf-8")) == (folder, account)
     load_model(folder)
     kept.write_text("{}")
     with pytest.raises(HostcastError, match="was altered"):

@@ -21,7 +21,7 @@ def split_done(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project that is ready to train. Not to be changed: copy it."""
     project = Project.make(tmp_path_factory.mktemp("split_done") / "project")
     project.params_read.mkdir()
-    project.repro("featurize", "drift", TEST_PARAMS_READ=str(project.params_read))
+    project.repro("featurize", "split", TEST_PARAMS_READ=str(project.params_read))
     return project
 
 

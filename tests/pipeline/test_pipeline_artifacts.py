@@ -58,12 +58,11 @@ def test_git_sees_no_output_but_the_lock_and_the_metrics(finished: Project) -> N
 
 # The benchmark trains as `train` does, and splits data as `split` does, but with sections of its own making,
 # of which only what it lists comes from params.yaml; the recorder can't tell the two apart.
-READ_WITHOUT_DEPENDING = {"benchmark": ("train", "split")}
+# Who does the work of `featurize` makes no difference to what comes of it.
+READ_WITHOUT_DEPENDING = {"benchmark": ("train", "split"), "featurize": ("prepare.engine",)}
 
 
-@pytest.mark.parametrize(
-    "stage", ["prepare", "featurize", "split", "drift", "train", "evaluate", "benchmark"]
-)
+@pytest.mark.parametrize("stage", ["prepare", "featurize", "split", "train", "evaluate", "benchmark"])
 def test_a_stage_lists_every_param_that_its_code_reads(finished: Project, stage: str) -> None:
     dvc_yaml = YAML(typ="safe").load((finished.folder / "dvc.yaml").read_text("utf-8"))
     listed = [*dvc_yaml["stages"][stage]["params"], "runtime", *READ_WITHOUT_DEPENDING.get(stage, ())]

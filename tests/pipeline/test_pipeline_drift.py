@@ -73,10 +73,14 @@ def test_without_a_model_the_question_is_a_clear_error(split_done: Project, tmp_
     assert asked(project, "--no-such-option").code == 2
 
 
-def test_an_account_of_another_split_is_refused_by_training(split_done: Project, tmp_path: Path) -> None:
-    project = split_done.copy(tmp_path / "project")
-    project.set({"split.test_split": 0.3})
-    assert project.stage("split").code == 0
-    outcome = project.stage("train")
-    assert outcome.code == 1
-    assert "file data/drift/reference.json: is stale" in outcome.text
+def test_a_run_and_the_command_tell_the_same_of_the_same_telemetry(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    told = asked(project, "--out", "drift.json")
+    assert told.code in (0, 3), told.text
+    made = project.folder / "reports/evaluate/drift.json"
+    assert (project.folder / "drift.json").read_bytes() == made.read_bytes()
+    report = json.loads(made.read_text("utf-8"))
+    assert report["reference"]["servers"] == report["recent"]["servers"] == 4
+    assert "Is it still the data it learned from?" in (project.folder / "reports/report.html").read_text(
+        "utf-8"
+    )

@@ -72,7 +72,7 @@ def run_on(
                 "evaluate.stride": 1,
             }
         )
-        stages = ["prepare", "featurize", "split", "drift", "train", "evaluate"]
+        stages = ["prepare", "featurize", "split", "train", "evaluate"]
         for stage in stages[: stages.index(last) + 1]:
             outcome = project.stage(stage)
             assert outcome.code == 0, outcome.text
@@ -105,9 +105,8 @@ def test_another_second_half_of_the_test_span_changes_no_earlier_forecast(
     assert features_before(changed, MIDDLE_OF_TEST) == features_before(original, MIDDLE_OF_TEST)
     assert changed.tree("data/split/windows.parquet") == original.tree("data/split/windows.parquet")
     assert spec_of(changed) == spec_of(original)
-    weights = "models/tft/weights.safetensors"
-    assert changed.tree(weights, "reports/train") == original.tree(weights, "reports/train")
-    assert changed.tree("data/drift") == original.tree("data/drift")
+    trained = ("models/tft/weights.safetensors", "models/tft/training_data.json", "reports/train")
+    assert changed.tree(*trained) == original.tree(*trained)
 
     def forecasts(project: Project) -> pd.DataFrame:
         return pd.read_parquet(project.folder / "reports/evaluate/forecasts.parquet")

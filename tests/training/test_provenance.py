@@ -51,4 +51,5 @@ def test_a_run_with_kernels_is_not_resumed_without_them(monkeypatch: pytest.Monk
 
 def test_params_that_training_reads_count_and_others_do_not() -> None:
     assert key_of({"train.learning_rate": 0.5}) != key_of()
-    assert key_of({"runtime.num_workers": 3, "prepare.min_rows": 1, "evaluate.stride": 9}) == key_of()
+    others = {"runtime.num_workers": 3, "prepare.min_rows": 1, "evaluate.stride": 9, "drift.psi": 0.3}
+    assert key_of(others) == key_of()

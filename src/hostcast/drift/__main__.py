@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hostcast import paths
-from hostcast.drift.account import training_data_of
+from hostcast.account import read_reference, training_data_of
 from hostcast.drift.comparison import compare
 from hostcast.drift.recent import recent_of
-from hostcast.drift.reference import read_reference
 from hostcast.files import write_json
 from hostcast.params import Params, parse_params
 from hostcast.stage import run_stage
@@ -63,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(params: Params, model: Path, telemetry: str | None) -> dict[str, Any]:
-    reference = read_reference(training_data_of(model), remedy="train anew: dvc repro train")
+    reference = read_reference(training_data_of(model))
     if telemetry is None:
         return compare(reference, recent_of(paths.PREPARED, reference, params), params.drift)
     # new telemetry may be short: whether it is enough to learn from is not the question

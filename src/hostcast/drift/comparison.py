@@ -9,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from hostcast.drift.bins import Histogram
+from hostcast.account import Histogram, Reference
 from hostcast.drift.psi import psi
 from hostcast.drift.recent import Recent
-from hostcast.drift.reference import Reference
 from hostcast.drift.verdict import verdict
 from hostcast.params import DriftParams
 from hostcast.params.lengths import length_of

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hostcast.drift.bins import Histogram, in_order
-from hostcast.drift.reference import Reference
-from hostcast.drift.stretches import values_between
+from hostcast.account import Histogram, Reference, in_order, values_between
 from hostcast.errors import HostcastError
 from hostcast.params import Params, shown_instant
 from hostcast.params.lengths import length_of

@@ -69,6 +69,11 @@ class Roles:
         return self.having("target")
 
     @property
+    def measured(self) -> list[str]:
+        """Numbers as the telemetry has them: the targets, and what was observed beside them."""
+        return [name for name in self.made_by("telemetry") if self.columns[name].role != "static"]
+
+    @property
     def known_reals(self) -> list[str]:
         """Numbers known over the horizon."""
         return self.having("known", "real")

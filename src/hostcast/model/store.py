@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from hostcast.engines import Architecture, Engine, Network, get_engine
 from hostcast.errors import HostcastError
-from hostcast.files import read_json, sha256_of, write_json
+from hostcast.files import read_json, sha256_of, write_json, write_text
 from hostcast.windows import InputSpec
 
 __all__ = ["Model", "load_model", "save_model"]
@@ -52,13 +52,13 @@ class Model:
         return get_engine(self.engine)
 
 
-def save_model(model: Model, folder: Path, *, training_data: Path | None = None) -> None:
+def save_model(model: Model, folder: Path, *, training_data: str | None = None) -> None:
     """Write the model folder; what stood there stays until the new one is whole.
 
     Args:
         model: what to write.
         folder: where.
-        training_data: an account of what the model was trained on (JSON), to be kept with it.
+        training_data: text of an account of what the model was trained on (JSON), to be kept with it.
 
     Raises:
         HostcastError: the disk is full or can't be written to.
@@ -72,7 +72,8 @@ def save_model(model: Model, folder: Path, *, training_data: Path | None = None)
         written = [weights]
         accounts = {}
         if training_data is not None:
-            written.append(Path(shutil.copyfile(training_data, temporary / TRAINING_DATA)))
+            written.append(temporary / TRAINING_DATA)
+            write_text(written[-1], training_data)
             accounts = {"training_data": {"file": TRAINING_DATA, "sha256": sha256_of(written[-1])}}
         write_json(
             temporary / DESCRIPTION,

@@ -2,7 +2,8 @@
 
 from hostcast.params.dates import shown_instant
 from hostcast.params.reader import load_params, parse_params
-from hostcast.params.schema import (
+from hostcast.params.schema import Params
+from hostcast.params.sections import (
     BaseParams,
     BenchmarkParams,
     DriftParams,
@@ -10,7 +11,6 @@ from hostcast.params.schema import (
     FeaturizeParams,
     FilesParams,
     ModelParams,
-    Params,
     PrepareParams,
     PrometheusParams,
     PrometheusRuntime,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from hostcast.errors import HostcastError
 from hostcast.params import Params
-from hostcast.params.schema import BytesOf, FreeOf
+from hostcast.params.sections import BytesOf, FreeOf
 from hostcast.telemetry.unsaid import SERVER, TIMESTAMP, Unsaid, micros_of
 
 __all__ = ["SERVER", "TIMESTAMP", "Wanted", "total_of"]

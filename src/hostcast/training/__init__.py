@@ -1,7 +1,7 @@
 """Training with Lightning: checkpoints, resume, schedules, logging."""
 
 from hostcast.training.fit import Trained, TrainingFolders, train
-from hostcast.training.inputs import require_current, require_described
+from hostcast.training.inputs import require_current
 from hostcast.training.provenance import provenance_of
 from hostcast.training.resume import RunState, run_key
 
@@ -11,7 +11,6 @@ __all__ = [
     "TrainingFolders",
     "provenance_of",
     "require_current",
-    "require_described",
     "run_key",
     "train",
 ]

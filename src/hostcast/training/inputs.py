@@ -9,12 +9,11 @@ import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.features import FeatureTable, Roles
-from hostcast.files import read_json
 from hostcast.params import Params
-from hostcast.paths import DRIFT_REFERENCE, FEATURES, ROLES, SPLIT
+from hostcast.paths import FEATURES, ROLES, SPLIT
 from hostcast.splitting import Split
 
-__all__ = ["require_current", "require_described"]
+__all__ = ["require_current"]
 
 
 def require_current(features: FeatureTable, roles: Roles, split: Split, params: Params) -> None:
@@ -65,20 +64,6 @@ def _require_same_rows(features: FeatureTable, split: Split) -> None:
             file=SPLIT,
             remedy=_REMEDY,
         )
-
-
-def require_described(split: Split, path: Path = DRIFT_REFERENCE) -> None:
-    """See that the account of the training data tells of the split's training span.
-
-    Raises:
-        HostcastError: it is missing, or of another span.
-    """
-    try:
-        told = {name: server["steps"] for name, server in read_json(path)["servers"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise HostcastError("is missing or damaged", file=path, remedy=_REMEDY) from None
-    if told != {span.server: span.train_end for span in split.spans if span.train_end}:
-        raise HostcastError(f"is stale: {SPLIT} has another training span", file=path, remedy=_REMEDY)
 
 
 _REMEDY = "run `dvc repro`: it makes anew what the params or the data have changed since"

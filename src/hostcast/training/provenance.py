@@ -31,7 +31,7 @@ def provenance_of(params: Params, inputs: Iterable[Path]) -> dict[str, Any]:
         inputs: the files training reads.
     """
     content = params.model_dump(mode="json")
-    for section in ("prepare", "featurize", "benchmark", "runtime"):
+    for section in ("prepare", "featurize", "drift", "benchmark", "runtime"):
         del content[section]
     content["evaluate"] = {"quantiles": content["evaluate"]["quantiles"]}
     gpu = uses_gpu(params.runtime)

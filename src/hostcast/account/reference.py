@@ -10,15 +10,13 @@ from typing import Any, Self
 
 import pandas as pd
 
-from hostcast.drift.bins import Cells, Histogram, edges_of, in_order
-from hostcast.drift.stretches import values_between
+from hostcast.account.bins import Cells, Histogram, edges_of, in_order
+from hostcast.account.stretches import values_between
 from hostcast.errors import HostcastError
-from hostcast.files import write_text
-from hostcast.params import Params
 from hostcast.parts import PartIndex, each_in_order, read_index, row_bar
 from hostcast.splitting import Span
 
-__all__ = ["Known", "Reference", "read_reference", "reference_of", "write_reference"]
+__all__ = ["Known", "Reference", "read_reference", "reference_of", "require_same_steps"]
 
 FORMAT = 1
 
@@ -60,6 +58,10 @@ class Reference:
     def end(self) -> int:
         """The instant after the last training step of all."""
         return max(server.end for server in self.servers.values())
+
+    def to_json(self) -> str:
+        """Text of a file, without blanks: a large fleet has some megabytes of it."""
+        return json.dumps(self.to_dict(), separators=(",", ":"), ensure_ascii=False) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -108,20 +110,22 @@ class _Share:
     cells: dict[str, Cells] = field(default_factory=dict)
 
 
-def reference_of(prepared: Path, spans: Sequence[Span], params: Params) -> Reference:
+def reference_of(
+    features: Path, spans: Sequence[Span], columns: Sequence[str], *, progress: bool
+) -> Reference:
     """Look at the training span, and at nothing after it.
 
     Args:
-        prepared: folder of the prepared telemetry.
+        features: folder of the features table.
         spans: of all servers, as the split made them.
-        params: base.target_metrics, prepare.covariates and runtime.
+        columns: what to look at: columns that are there as they were measured.
+        progress: whether to show a progress bar.
 
     Raises:
         HostcastError: the split was made from other telemetry.
     """
-    index = read_index(prepared, stage="prepare")
+    index = read_index(features, stage="featurize")
     _require_same(index, spans)
-    columns = (*params.base.target_metrics, *params.prepare.covariates)
     layout = index.layout
 
     def share(group: int) -> _Share:
@@ -143,7 +147,7 @@ def reference_of(prepared: Path, spans: Sequence[Span], params: Params) -> Refer
     found: dict[str, dict[str, Histogram]] = {}
     cells: dict[str, list[Cells]] = {name: [] for name in columns}
     total = sum(span.train_end for span in spans)
-    with row_bar("looking at the training span", total, shown=params.runtime.progress) as bar:
+    with row_bar("looking at the training span", total, shown=progress) as bar:
         for group, made in enumerate(each_in_order(share, range(len(layout.groups) - 1))):
             found |= made.servers
             for name, own in made.cells.items():
@@ -160,20 +164,11 @@ def reference_of(prepared: Path, spans: Sequence[Span], params: Params) -> Refer
         missing = sum(own[name].missing for own in found.values())
         fleet[name] = cells[name][0].histogram(missing, sum(own[name].total for own in found.values()))
     first = min(_micros(span.first) for span in spans if span.server in known)
-    return Reference(columns, layout.step_micros, first, fleet, known)
+    return Reference(tuple(columns), layout.step_micros, first, fleet, known)
 
 
-def write_reference(path: Path, reference: Reference) -> None:
-    """Write it as JSON, without blanks: a large fleet has some megabytes of it."""
-    write_text(path, json.dumps(reference.to_dict(), separators=(",", ":"), ensure_ascii=False) + "\n")
-
-
-def read_reference(path: Path, *, remedy: str) -> Reference:
-    """Read what `write_reference` wrote.
-
-    Args:
-        path: the file.
-        remedy: what to do if it can't be read.
+def read_reference(path: Path) -> Reference:
+    """Read the file of a model folder that `training_data_of` finds.
 
     Raises:
         HostcastError: it is missing or damaged.
@@ -181,13 +176,25 @@ def read_reference(path: Path, *, remedy: str) -> Reference:
     try:
         return Reference.from_dict(json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
-        raise HostcastError("there is no account of the training data", file=path, remedy=remedy) from None
+        raise HostcastError("there is no account of the training data", file=path, remedy=_REMEDY) from None
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise HostcastError(
             f"not readable as an account of training data: {type(error).__name__}: {error}",
             file=path,
-            remedy=remedy,
+            remedy=_REMEDY,
         ) from None
+
+
+def require_same_steps(features: Path, spans: Sequence[Span]) -> None:
+    """See that a split is of the very steps of a features table, before much is done with both.
+
+    Raises:
+        HostcastError: it was made from other telemetry.
+    """
+    _require_same(read_index(features, stage="featurize"), spans)
+
+
+_REMEDY = "train anew: dvc repro -f train"
 
 
 def _require_same(index: PartIndex, spans: Sequence[Span]) -> None:
@@ -198,7 +205,9 @@ def _require_same(index: PartIndex, spans: Sequence[Span]) -> None:
     )
     if not same:
         raise HostcastError(
-            "was made from other telemetry than is prepared now", file="data/split", remedy="dvc repro split"
+            f"is stale: it was made from other telemetry than {index.folder}",
+            file="data/split",
+            remedy="run `dvc repro`: it makes anew what the data have changed since",
         )
 
 

@@ -18,7 +18,7 @@ def values_between(
     """One column of some servers of a group; parts that hold none of the rows are not read.
 
     Args:
-        index: of the prepared telemetry.
+        index: of the table.
         group: the group's number.
         name: of the column.
         rows: server's place -> its first row, and the one behind its last, counted from the server's first.
