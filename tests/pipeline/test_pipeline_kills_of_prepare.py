@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from project import Project
 
@@ -48,10 +50,28 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def killed(project: Project, after: float, *command: str) -> bool:
-    """Whether a command still ran after so many seconds, and was killed then with all it had started."""
+def stage_of(process: subprocess.Popen[bytes]) -> psutil.Process | None:
+    """The stage `prepare` that a `dvc repro` runs; None if that ends without."""
+    while process.poll() is None:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "stages/prepare.py" in child.cmdline()[1:2]:
+                    return child
+        time.sleep(0.01)
+    return None
+
+
+def killed(project: Project, after: float) -> tuple[bool, float]:
+    """Run the stage, and kill it with all that runs beside it so many seconds after its begin.
+
+    DVC itself is killed a moment later: killed while it writes dvc.lock, which it does when a stage is done,
+    it leaves half of it.
+
+    Returns:
+        Whether it still ran then, and for how many seconds it had.
+    """
     process = subprocess.Popen(
-        command,
+        ["dvc", "repro", "--force", "prepare"],
         cwd=project.folder,
         env=project.environment,
         stdin=subprocess.DEVNULL,
@@ -59,13 +79,21 @@ def killed(project: Project, after: float, *command: str) -> bool:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        process.wait(timeout=after)
-    except subprocess.TimeoutExpired:
+    stage = stage_of(process)
+    assert stage is not None, "dvc repro ended before its stage began"
+    begun = time.monotonic()
+    gone, _ = psutil.wait_procs([stage], timeout=after)
+    length = time.monotonic() - begun
+    if gone:
+        assert process.wait(timeout=60) == 0
+        return False, length
+    with contextlib.suppress(psutil.NoSuchProcess):
+        stage.kill()
+    process.wait(timeout=60)
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=60)
-        return True
-    return False
+    # it may have ended by itself at the last moment
+    return process.returncode != 0, length
 
 
 def test_prepare_killed_at_random_moments_ends_in_the_bytes_of_a_full_run(
@@ -78,23 +106,23 @@ def test_prepare_killed_at_random_moments_ends_in_the_bytes_of_a_full_run(
     for kept in ("prepare", "featurize"):
         for path in (full.folder / ".hostcast" / kept).iterdir():
             path.unlink()
-    begun = time.monotonic()
     full.repro(*STAGES)
-    length = time.monotonic() - begun
     expected = full.tree(*OUTPUTS)
 
     draw = random.Random(0)
+    length = 4.0
     kills = 0
     while kills < KILLS:
         # every other time all that was kept is gone, so that there is more to do
         if kills % 2:
             for path in (project.folder / ".hostcast/prepare").iterdir():
                 path.unlink()
-        if killed(project, draw.uniform(0.1, 0.9) * length, "dvc", "repro", "--force", *STAGES):
-            kills += 1
-        else:
-            # the moments were drawn for a slower machine than this one is now
-            length *= 0.8
+        moment = draw.uniform(0.0, length)
+        cut_short, lasted = killed(project, moment)
+        kills += cut_short
+        if not cut_short:
+            # moments are drawn from the time that a run takes here and now
+            length = lasted
     project.repro(*STAGES)
     assert project.tree(*OUTPUTS) == expected
     assert project.lock() == full.lock()

@@ -36,7 +36,7 @@ def plain_prepare(raw: Path, made: Path, params: Params) -> None:
             parts.append(own.reset_index())
     grid = pd.concat(parts, ignore_index=True)[["server", "timestamp", *metrics]]
     grid[metrics].describe().to_json(made / "quality.json")
-    grid.to_parquet(made / "telemetry.parquet", compression="zstd")
+    grid.to_parquet(made / "telemetry.parquet")
 
 
 def plain_featurize(made: Path, params: Params) -> None:
@@ -48,7 +48,7 @@ def plain_featurize(made: Path, params: Params) -> None:
         grid[f"{name}_sin"] = np.sin(angle).astype("float32")
         grid[f"{name}_cos"] = np.cos(angle).astype("float32")
     grid["missing_share"] = grid[params.base.target_metrics].isna().mean(axis=1).astype("float32")
-    grid.to_parquet(made / "features.parquet", compression="zstd")
+    grid.to_parquet(made / "features.parquet")
 
 
 def plain_split(made: Path, params: Params) -> None:
