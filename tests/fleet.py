@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,18 @@ def tiny_features(
             part.loc[rng.random(count) < missing, column] = np.nan
         parts.append(part.astype(dict.fromkeys((*TARGETS, "queue", "hour_sin"), "float32")))
     return pd.concat(parts, ignore_index=True)
+
+
+def with_lags(given: Scene, lags: tuple[int, ...], targets: tuple[str, ...] = TARGETS) -> Scene:
+    """The scene with what its targets were so many steps ago as inputs."""
+    table, content = given.features.copy(), given.roles.to_dict()
+    for lag in lags:
+        for target in targets:
+            name = f"{target}_lag_{lag}"
+            table[name] = table.groupby("server", sort=False)[target].shift(lag)
+            role = "known" if lag >= given.params.split.horizon else "observed"
+            content["columns"][name] = {"role": role, "kind": "real", "made_by": "lag", "from": [target]}
+    return replace(given, features=table, roles=Roles.from_dict(content))
 
 
 def tiny_roles(targets: tuple[str, ...] = TARGETS) -> Roles:

@@ -30,6 +30,7 @@ def made_spec(*, targets: int = 2, known: int = 2, observed: int = 1, categories
         observed=names["seen"],
         categories={name: ["a", "b", "c"][: 2 + i % 2] for i, name in enumerate(names["category"])},
         scales=dict.fromkeys([*names["known"], *names["seen"]], unit),
+        scaled_as={},
         fill={},
         target_scales=dict.fromkeys(names["y"], TargetScale(unit, {}, 1.0)),
         left_out=[],

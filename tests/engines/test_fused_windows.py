@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from windows_of import INPUTS, assert_same_windows, batches, spec_of
 
-from fleet import ENCODER, TARGETS, Scene, scene, tiny_features
+from fleet import ENCODER, TARGETS, Scene, scene, tiny_features, with_lags
 from hostcast.windows import Batch, InputSpec
 
 NORMALIZERS = ("window", "encoder", "group")
@@ -58,6 +58,32 @@ def test_any_number_of_targets_is_scaled_each_by_its_own(normalizer: str, target
     spec = spec_of(given_)
     batch = compared(given_, spec, given_.split.cutoffs("test"))[0]
     assert batch.target.shape[2] == len(targets)
+
+
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+@pytest.mark.parametrize("targets", [TARGETS, TARGETS[:1]])
+@pytest.mark.parametrize("lags", [(2,), (4,), (24, 1, 13)])
+def test_lags_are_scaled_as_their_target_is_in_every_window(
+    normalizer: str, targets: tuple[str, ...], lags: tuple[int, ...]
+) -> None:
+    made = scene(
+        {"model.normalizer": normalizer, "split.min_encoder_length": 3}, features=tiny_features(missing=0.1)
+    )
+    given_ = with_lags(made, lags, targets[::-1])
+    spec = spec_of(given_)
+    assert spec.scaled_as == {f"{name}_lag_{lag}": name for lag in lags for name in targets[::-1]}
+    cutoffs = given_.split.cutoffs("train")
+    batch = compared(given_, spec, cutoffs)[0]
+    # the first window's history begins with the server's first row, before which there was nothing
+    place = [*spec.known, "elapsed", *spec.targets, *spec.observed].index(f"{targets[0]}_lag_{lags[0]}")
+    lagged, own = batch.inputs["history"][:, :, place], batch.inputs["history"][:, :, len(spec.known) + 1]
+    assert not lagged[0, : min(lags[0], 3)].any()
+    # where both lie in a history, a lag is the target's own past, in the same scale
+    whole = batch.inputs["lengths"] == ENCODER
+    if lags[0] < ENCODER and whole.any():
+        torch.testing.assert_close(
+            lagged[whole][:, lags[0] :], own[whole][:, : -lags[0]], rtol=1e-5, atol=1e-5
+        )
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

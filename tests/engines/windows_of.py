@@ -63,18 +63,23 @@ def _as_fused(batch: Batch, spec: InputSpec) -> Batch:
 
 def assert_same_windows(one: Batch, other: Batch, spec: InputSpec) -> None:
     """What is copied is the same to the bit; what is scaled by a window's own statistics, to 1e-6."""
-    known, targets = len(spec.known) + 1, len(spec.targets)
-    scaled = slice(known, known + targets)
-    for name in ("ahead", "categories", "lengths"):
+    known = len(spec.known) + 1
+    columns = [*spec.known, "elapsed", *spec.targets, *spec.observed]
+    scaled = [place for place, name in enumerate(columns) if name in {*spec.targets, *spec.scaled_as}]
+    copied = [place for place in range(len(columns)) if place not in scaled]
+    for name in ("categories", "lengths"):
         assert torch.equal(one.inputs[name], other.inputs[name]), name
     assert one.inputs["full"] == other.inputs["full"]
     assert torch.equal(one.observed, other.observed)
     left, right = one.inputs["history"], other.inputs["history"]
     assert left.shape == right.shape
-    assert torch.equal(left[..., :known], right[..., :known])
-    assert torch.equal(left[..., known + targets :], right[..., known + targets :])
+    assert torch.equal(left[..., copied], right[..., copied])
+    ahead, expected = one.inputs["ahead"], other.inputs["ahead"]
+    ahead_copied = [place for place in copied if place < known]
+    ahead_scaled = [place for place in scaled if place < known]
+    assert torch.equal(ahead[..., ahead_copied], expected[..., ahead_copied])
     if spec.normalizer == "group":
-        pairs = [(left, right), (one.target, other.target)]
+        pairs = [(left, right), (ahead, expected), (one.target, other.target)]
         pairs += [(one.center, other.center), (one.spread, other.spread)]
         assert all(torch.equal(*pair) for pair in pairs)
         return
@@ -84,5 +89,9 @@ def assert_same_windows(one: Batch, other: Batch, spec: InputSpec) -> None:
     rounding = 0.0
     if spec.normalizer == "encoder":
         rounding = float(2 * torch.finfo(torch.float32).eps * (one.center.abs() / one.spread).max())
-    for a, b in ((left[..., scaled], right[..., scaled]), (one.target, other.target)):
+    for a, b in (
+        (left[..., scaled], right[..., scaled]),
+        (ahead[..., ahead_scaled], expected[..., ahead_scaled]),
+        (one.target, other.target),
+    ):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6 + rounding)

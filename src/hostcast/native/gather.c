@@ -75,7 +75,26 @@ static inline __attribute__((always_inline)) void scales(const float *values, in
         }
 }
 
-/* Tensors as in hostcast.engines.fused.gather; with GROUP, center and spread are given. */
+/* stands for a time before a server's first row, see hostcast.windows.spec */
+#define ABSENT (-3.0e38f)
+
+/* Inputs that are a target at another time, in a window's scale; pairs of column and target. */
+static void scale_lags(float *to, const float *from, const int64_t *lags, int64_t count, int64_t known,
+                       int64_t columns, const float *center, const float *spread)
+{
+    for (int64_t lag = 0; lag < count; lag++, lags += 2) {
+        const int64_t column = lags[0], target = lags[1];
+        if (column >= columns)
+            continue;
+        const float value = from[column];
+        /* behind the known inputs comes the elapsed time */
+        to[column < known ? column : column + 1] =
+            value == ABSENT ? 0.0f : (value - center[target]) / spread[target];
+    }
+}
+
+/* Tensors as in hostcast.engines.fused.gather; with GROUP, center and spread are given. Behind the first
+ * seven numbers of `shape` come the pairs of `scale_lags`. */
 void gather_windows(int64_t first, int64_t last, const int64_t *shape, const float *matrix,
                     const uint8_t *seen, const float *relative, const double *floors, const int64_t *starts,
                     const int64_t *lengths, float *history, float *ahead, float *target, float *observed,
@@ -83,6 +102,7 @@ void gather_windows(int64_t first, int64_t last, const int64_t *shape, const flo
 {
     const int64_t known = shape[0], targets = shape[1], others = shape[2];
     const int64_t encoder = shape[3], horizon = shape[4], normalizer = shape[5];
+    const int64_t lags = shape[6], *lag = shape + 7;
     const int64_t columns = known + targets + others, width = columns + 1;
     for (int64_t window = first; window < last; window++) {
         const int64_t length = lengths[window];
@@ -105,6 +125,7 @@ void gather_windows(int64_t first, int64_t last, const int64_t *shape, const flo
             out[known] = elapsed[step];
             scale(out + known + 1, row + known, own_center, own_spread, targets);
             copy(out + known + 1 + targets, row + known + targets, others);
+            scale_lags(out, row, lag, lags, known, columns, own_center, own_spread);
         }
         for (int64_t place = 0; place < (encoder - length) * width; place++)
             out[place] = 0.0f;
@@ -116,6 +137,7 @@ void gather_windows(int64_t first, int64_t last, const int64_t *shape, const flo
         for (int64_t step = 0; step < horizon; step++, row += columns) {
             copy(to_come, row, known);
             to_come[known] = relative[encoder + step];
+            scale_lags(to_come, row, lag, lags, known, known, own_center, own_spread);
             to_come += known + 1;
             scale(true_value, row + known, own_center, own_spread, targets);
             true_value += targets;

@@ -42,6 +42,9 @@ def fit_inputs(features: FeatureTable, roles: Roles, split: Split, params: Param
     scales = {name: fits[name].scale for name in reals}
     target_scales = {name: scale for name in roles.targets if (scale := fits[name].target) is not None}
     left_out = sorted(name for name in reals if scales[name].spread == 0.0)
+    scaled_as = {
+        name: roles.columns[name].sources[0] for name in roles.made_by("lag") if name not in left_out
+    }
     categories = {name: train.texts(name) for name in roles.static_categoricals}
     if params.model.server_embedding:
         categories = {SERVER: train.texts(SERVER), **categories}
@@ -50,7 +53,10 @@ def fit_inputs(features: FeatureTable, roles: Roles, split: Split, params: Param
         known=[name for name in roles.known_reals if name not in left_out],
         observed=[name for name in roles.observed_reals if name not in left_out],
         categories=categories,
-        scales={name: scale for name, scale in scales.items() if name not in left_out},
+        scales={
+            name: scale for name, scale in scales.items() if name not in left_out and name not in scaled_as
+        },
+        scaled_as=scaled_as,
         fill=fill,
         target_scales=target_scales,
         left_out=left_out,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hostcast.windows.spec import FLOAT32, SERVER, InputSpec
+from hostcast.windows.spec import ABSENT, FLOAT32, SERVER, InputSpec
 
 __all__ = ["POSITION", "model_frame"]
 
@@ -19,7 +19,7 @@ def model_frame(features: pd.DataFrame, spec: InputSpec) -> pd.DataFrame:
 
     A missing value takes the last one observed on its server (before the first: the training median),
     so nothing is ever filled from what comes later; `observed_flags` tell which target values are real,
-    and only those are trained on or scored.
+    and only those are trained on or scored. Inputs of `spec.scaled_as` stay in the target's unit.
 
     Args:
         features: the features table, sorted by server and timestamp, one row per step.
@@ -51,6 +51,9 @@ def model_frame(features: pd.DataFrame, spec: InputSpec) -> pd.DataFrame:
             values = (values - table[center]) / table[spread]
         table[target] = values
     for name, column in zip([*spec.known, *spec.observed], [*columns.known, *columns.observed], strict=True):
+        if name in spec.scaled_as:
+            table[column] = carried[name].fillna(ABSENT).to_numpy(FLOAT32)
+            continue
         scale = spec.scales[name]
         values = carried[name].fillna(spec.fill[name]).to_numpy("float64")
         table[column] = ((values - scale.center) / scale.spread).astype(FLOAT32)

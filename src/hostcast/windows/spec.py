@@ -8,10 +8,12 @@ from typing import Any, Self
 
 from hostcast.windows.columns import Columns, column_name
 
-__all__ = ["InputSpec", "Scale", "TargetScale"]
+__all__ = ["ABSENT", "InputSpec", "Scale", "TargetScale"]
 
 SERVER = "server"
 FLOAT32 = "float32"
+# a finite number, as pytorch-forecasting takes no other, that is no value of a target
+ABSENT = -3.0e38
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ class InputSpec:
         known: real inputs known over the horizon.
         observed: real inputs known up to the cutoff, beside the targets.
         categories: text inputs -> their known values; code 0 stands for any other.
-        scales: scale of each known and observed real.
+        scales: scale of each known and observed real but those of `scaled_as`.
+        scaled_as: inputs that are a target at another time -> that target: they take its scale in each
+            window, and `ABSENT` stands for a time before the server's first row.
         fill: value of each target and real before its first observation.
         target_scales: statistics of each target.
         left_out: inputs that do not vary over the training span, and so tell nothing.
@@ -61,6 +65,7 @@ class InputSpec:
     observed: list[str]
     categories: dict[str, list[str]]
     scales: dict[str, Scale]
+    scaled_as: dict[str, str]
     fill: dict[str, float]
     target_scales: dict[str, TargetScale]
     left_out: list[str]
@@ -94,7 +99,8 @@ class InputSpec:
         Raises:
             KeyError, TypeError: the content is not of that form.
         """
-        fields = dict(content)
+        # models of earlier versions have none
+        fields = {"scaled_as": {}, **content}
         fields["scales"] = {name: Scale(**scale) for name, scale in fields["scales"].items()}
         fields["target_scales"] = {
             name: TargetScale(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hostcast.features import FeatureTable
 from hostcast.parts import each_in_order
 from hostcast.windows import InputSpec
+from hostcast.windows.spec import ABSENT
 
 __all__ = ["SeriesColumns"]
 
@@ -36,7 +37,8 @@ class SeriesColumns:
 
         Args:
             features: the features table.
-            matrix: (rows, columns): known and observed inputs scaled, targets in their units.
+            matrix: (rows, columns): known and observed inputs scaled, targets and inputs of
+                `InputSpec.scaled_as` in their units.
             seen: (rows, targets): 1 where a target was really observed.
         """
         last = np.zeros((len(features.servers), len(self.names)), np.float64)
@@ -83,7 +85,7 @@ class SeriesColumns:
         if missing[0]:
             values[0] = last
         begin = heads[missing[heads]]
-        values[begin] = self._spec.fill[name]
+        values[begin] = ABSENT if name in self._spec.scaled_as else self._spec.fill[name]
         missing[begin] = missing[0] = False
         place = np.where(missing, 0, np.arange(len(values)))
         return values[np.maximum.accumulate(place)]

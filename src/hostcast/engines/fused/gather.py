@@ -10,9 +10,10 @@ import ctypes
 import torch
 from torch import Tensor
 
-from hostcast.engines.fused.series import Series
+from hostcast.engines.fused.series import Layout, Series
 from hostcast.native import Kernels, load_kernels, run_chunks
 from hostcast.windows import Batch
+from hostcast.windows.spec import ABSENT
 
 __all__ = ["gather", "gather_by_kernel", "gather_by_torch"]
 
@@ -66,11 +67,13 @@ def gather_by_torch(series: Series, starts: Tensor, lengths: Tensor, servers: Te
     history[..., known] = elapsed
     history[..., known + 1 : behind + 1] = (past[..., known:behind] - center[:, None]) / spread[:, None]
     history[..., behind + 1 :] = past[..., behind:]
+    _scale_lags(layout, past, history, center, spread)
     if inside is not None:
         history.masked_fill_(~inside[..., None], 0.0)
     to_come = future.new_empty(*future.shape[:2], known + 1)
     to_come[..., :known] = future[..., :known]
     to_come[..., known] = relative[layout.encoder_length :]
+    _scale_lags(layout, future, to_come, center, spread)
     return Batch(
         inputs={
             "history": history,
@@ -84,6 +87,16 @@ def gather_by_torch(series: Series, starts: Tensor, lengths: Tensor, servers: Te
         center=center,
         spread=spread,
     )
+
+
+def _scale_lags(layout: Layout, rows: Tensor, out: Tensor, center: Tensor, spread: Tensor) -> None:
+    """Fill in what is scaled as a target is; `out` has one column more than `rows` behind the known ones."""
+    for column, target in layout.lags:
+        place = column if column < layout.known else column + 1
+        if place < out.shape[-1]:
+            values = rows[..., column]
+            scaled = (values - center[:, target, None]) / spread[:, target, None]
+            out[..., place] = torch.where(values == ABSENT, 0.0, scaled)
 
 
 def _rows_of(table: Tensor, rows: Tensor) -> Tensor:
@@ -137,13 +150,16 @@ def gather_by_kernel(
         center, spread = series.centers[servers], series.spreads[servers]
     else:
         center, spread = empty(layout.targets), empty(layout.targets)
-    shape = (ctypes.c_int64 * 6)(
+    lags = [number for pair in layout.lags for number in pair]
+    shape = (ctypes.c_int64 * (7 + len(lags)))(
         layout.known,
         layout.targets,
         layout.observed,
         layout.encoder_length,
         layout.horizon,
         NORMALIZERS[layout.normalizer],
+        len(layout.lags),
+        *lags,
     )
     tensors = (
         series.matrix,

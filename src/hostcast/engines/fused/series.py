@@ -33,6 +33,7 @@ class Layout:
         known, targets, observed: number of columns of each kind, in the order of the matrix.
         encoder_length, horizon: steps.
         normalizer: how a window's targets are scaled, see `hostcast.windows.normalizers`.
+        lags: (column of the matrix, target) for each input that is scaled as a target is.
     """
 
     known: int
@@ -41,10 +42,12 @@ class Layout:
     encoder_length: int
     horizon: int
     normalizer: str
+    lags: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, spec: InputSpec) -> Layout:
         """The layout of windows of these inputs."""
+        columns = [*spec.known, *spec.targets, *spec.observed]
         return cls(
             len(spec.known),
             len(spec.targets),
@@ -52,6 +55,9 @@ class Layout:
             spec.encoder_length,
             spec.horizon,
             spec.normalizer,
+            tuple(
+                (columns.index(name), spec.targets.index(target)) for name, target in spec.scaled_as.items()
+            ),
         )
 
     @property
@@ -67,7 +73,8 @@ class Series:
 
     Attributes:
         layout: what they hold.
-        matrix: (rows, known + targets + observed), float32; targets in their units, inputs scaled.
+        matrix: (rows, known + targets + observed), float32; targets and lags in their units, other inputs
+            scaled.
         seen: (rows, targets), uint8; 1 where a target was really observed.
         codes: (servers, categories), int64; 0 = unknown.
         centers, spreads: (servers, targets), float32; the scales of `normalizer: group`.

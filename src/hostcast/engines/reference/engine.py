@@ -15,6 +15,7 @@ from hostcast.engines.reference.network import ReferenceNetwork
 from hostcast.features import FeatureTable
 from hostcast.splitting import Cutoffs
 from hostcast.windows import Batch, EpochSampler, InputSpec
+from hostcast.windows.spec import ABSENT
 
 __all__ = ["ReferenceEngine"]
 
@@ -46,7 +47,7 @@ class ReferenceEngine:
             scale = torch.stack(inputs["target_scale"], dim=1)  # (batch, targets, 2)
             center, spread = scale[..., 0], scale[..., 1]
         return Batch(
-            inputs=inputs,
+            inputs={**inputs, **_lags_scaled(inputs, order, spec, center, spread)},
             target=pick(columns.targets),
             observed=pick(columns.observed_flags),
             center=center,
@@ -56,6 +57,27 @@ class ReferenceEngine:
     def network(self, spec: InputSpec, architecture: Architecture) -> ReferenceNetwork:
         """See `Engine.network`."""
         return ReferenceNetwork(spec, architecture, reals=real_inputs(spec))
+
+
+def _lags_scaled(
+    inputs: dict[str, Any], order: dict[str, int], spec: InputSpec, center: torch.Tensor, spread: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """The inputs with lags in each window's scale, which the data set has for targets alone."""
+    if not spec.scaled_as:
+        return {}
+    names = dict(
+        zip([*spec.known, *spec.observed], [*spec.columns.known, *spec.columns.observed], strict=True)
+    )
+    places = [order[names[name]] for name in spec.scaled_as]
+    targets = [spec.targets.index(target) for target in spec.scaled_as.values()]
+    scaled = {}
+    for part in ("encoder_cont", "decoder_cont"):
+        rows = inputs[part].clone()
+        values = rows[..., places]
+        own = (values - center[:, None, targets]) / spread[:, None, targets]
+        rows[..., places] = torch.where(values == ABSENT, 0.0, own)
+        scaled[part] = rows
+    return scaled
 
 
 class _Source:
