@@ -77,7 +77,8 @@ def test_the_validation_loss_does_not_depend_on_the_batches(engine: str) -> None
     with torch.no_grad():
         for index, raw in enumerate(batches):
             module.validation_step(raw, index)
-            loss, values = module._sums(module.engine.unpack(raw, module.spec))
+            batch = module.engine.unpack(raw, module.spec)
+            loss, values = module._sums(batch, batch.spread)
             per_batch.append((loss.double(), values.double()))
     total = sum(loss for loss, _ in per_batch) / sum(values for _, values in per_batch)
     whole = (total * module.target_weights).mean()
@@ -90,6 +91,21 @@ def test_a_target_weight_multiplies_its_share_of_the_loss() -> None:
     plain, _ = module_of()
     weighted, _ = module_of(train__target_weights={TARGETS[1]: 5.0})
     torch.testing.assert_close(weighted.target_weights / plain.target_weights, torch.tensor([1.0, 5.0]))
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_windows_count_by_a_power_of_their_spread_in_training_alone(power: float) -> None:
+    module, batches = module_of(train__spread_power=power)
+    batch = module.engine.unpack(batches[0], module.spec)
+    fleet = torch.tensor([module.spec.target_scales[name].fleet.spread for name in TARGETS])
+    torch.testing.assert_close(
+        module._evened(batch.spread) / fleet, (batch.spread / fleet) ** power, rtol=1e-5, atol=0.0
+    )
+    with torch.no_grad():
+        trained = module._batch_loss(batch)
+        module.validation_step(batches[0], 0)
+    validated = module._weigh(module.validation_loss, module.validation_values)
+    assert (trained.item() == pytest.approx(validated.item(), rel=1e-5)) == (power == 1.0)
 
 
 def test_the_unit_of_one_target_does_not_change_the_training_of_another(

@@ -20,7 +20,7 @@ def pinball_sums(
         quantiles: (batch, horizon, targets, levels), in window scale.
         target: (batch, horizon, targets), in window scale.
         observed: (batch, horizon, targets), 1 where the target counts, else 0.
-        spread: (batch, targets), the unit of the window scale.
+        spread: (batch, targets), the unit of the window scale, or another weight of each window.
         levels: (levels,), between 0 and 1.
 
     Returns:

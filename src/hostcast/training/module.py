@@ -40,6 +40,7 @@ class ForecastModule(LightningModule):
 
     levels: Tensor
     target_weights: Tensor
+    fleet_spreads: Tensor
     train_loss: Tensor
     train_values: Tensor
     validation_loss: Tensor
@@ -64,6 +65,8 @@ class ForecastModule(LightningModule):
         )
         self.register_buffer("levels", torch.tensor(spec.quantiles), persistent=False)
         self.register_buffer("target_weights", weights, persistent=False)
+        spreads = torch.tensor([spec.target_scales[name].fleet.spread for name in spec.targets])
+        self.register_buffer("fleet_spreads", spreads, persistent=False)
         count = len(spec.targets)
         for part in ("train", "validation"):
             for quantity in ("loss", "values"):
@@ -84,7 +87,8 @@ class ForecastModule(LightningModule):
 
     def validation_step(self, raw: Any, batch_idx: int) -> None:
         """Add one batch to the validation loss."""
-        self._add("validation", *self._sums(self.engine.unpack(raw, self.spec)))
+        batch = self.engine.unpack(raw, self.spec)
+        self._add("validation", *self._sums(batch, batch.spread))
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch's sums."""
@@ -145,7 +149,7 @@ class ForecastModule(LightningModule):
 
     def _batch_loss(self, batch: Batch) -> Tensor:
         """Mean over targets; the sums are added to the epoch's."""
-        loss, values = self._sums(batch)
+        loss, values = self._sums(batch, self._evened(batch.spread))
         self._add("train", loss, values)
         return self._weigh(loss, values)
 
@@ -154,9 +158,18 @@ class ForecastModule(LightningModule):
             # logging takes longer than a small step on a GPU
             self.log("train_loss_step", loss, batch_size=batch.size)
 
-    def _sums(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _evened(self, spread: Tensor) -> Tensor:
+        """Weights of windows, (batch, targets), that differ less than their spreads do.
+
+        In the targets' units a few windows that vary much outweigh all others, and what is learned from
+        them alone is noise.
+        """
+        power = self.train_params.spread_power
+        return spread if power == 1 else spread**power * self.fleet_spreads ** (1 - power)
+
+    def _sums(self, batch: Batch, weight: Tensor) -> tuple[Tensor, Tensor]:
         quantiles = self.network(batch).quantiles
-        return pinball_sums(quantiles, batch.target, batch.observed, batch.spread, self.levels)
+        return pinball_sums(quantiles, batch.target, batch.observed, weight, self.levels)
 
     def _mean(self, loss: Tensor, values: Tensor) -> Tensor:
         return loss / values.clamp(min=1.0)

@@ -36,6 +36,7 @@ class TrainParams(Section):
     log_every_n_steps: PositiveInt
     tensorboard_enabled: bool
     target_weights: dict[str, Annotated[float, Field(gt=0)]]
+    spread_power: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
     def _some_checkpoint(self) -> TrainParams:
