@@ -34,7 +34,13 @@ def main(params: Params) -> None:
     require_same_steps(paths.FEATURES, split.spans)
     state = RunState(state_folder(), run_key(provenance))
     trained = train(features, roles, split, params, state, TrainingFolders(paths.LIVE, paths.LOGS))
-    account = reference_of(paths.FEATURES, split.spans, roles.measured, progress=params.runtime.progress)
+    account = reference_of(
+        paths.FEATURES,
+        split.spans,
+        roles.measured,
+        progress=params.runtime.progress,
+        held_out=split.held_out,
+    )
     model = Model(
         trained.network,
         trained.spec,
