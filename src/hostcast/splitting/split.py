@@ -26,6 +26,7 @@ __all__ = [
     "Part",
     "ServerWindows",
     "Split",
+    "fold_files",
     "make_split",
     "put_together",
     "read_split",
