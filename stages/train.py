@@ -1,4 +1,4 @@
-"""Stage train: the best model, resumed where an interrupted run stopped."""
+"""Stage train: the best model, and one for each fold; resumed where an interrupted run stopped."""
 
 import sys
 
@@ -19,6 +19,7 @@ from hostcast.training import (
     require_current,
     run_key,
     train,
+    train_folds,
 )
 
 # the index tells the digest of every part
@@ -32,9 +33,16 @@ def main(params: Params) -> None:
     split = read_split(paths.SPLIT, paths.WINDOWS)
     require_current(features, roles, split, params)
     require_same_steps(paths.FEATURES, split.spans)
+    folds = train_folds(features, roles, split, params, provenance, state_folder())
     state = RunState(state_folder(), run_key(provenance))
     trained = train(features, roles, split, params, state, TrainingFolders(paths.LIVE, paths.LOGS))
-    account = reference_of(paths.FEATURES, split.spans, roles.measured, progress=params.runtime.progress)
+    account = reference_of(
+        paths.FEATURES,
+        split.spans,
+        roles.measured,
+        progress=params.runtime.progress,
+        held_out=split.held_out,
+    )
     model = Model(
         trained.network,
         trained.spec,
@@ -43,10 +51,12 @@ def main(params: Params) -> None:
         {"training": trained.metrics, **provenance},
     )
     save_model(model, paths.MODEL, training_data=account.to_json())
+    folds.write(paths.FOLD_MODELS)
     write_text(paths.HISTORY, trained.history.to_csv(index=False, lineterminator="\n"))
     # few, as `dvc exp show` has a column for each; the others are in model.json
     write_json(paths.TRAIN_METRICS, {name: trained.metrics[name] for name in ("val_loss", "best_epoch")})
     state.finish(paths.CHECKPOINTS)
+    folds.finish()
 
 
 if __name__ == "__main__":

@@ -82,8 +82,8 @@ def reference_to(prepared: Path, params: Params) -> Reference:
     """The account that training would make of what was prepared."""
     features = prepared.with_name("features")
     roles = featurize_into(features, prepared, params)
-    spans = split_of(prepared, params).spans
-    return reference_of(features, spans, roles.measured, progress=False)
+    split = split_of(prepared, params)
+    return reference_of(features, split.spans, roles.measured, progress=False, held_out=split.held_out)
 
 
 def later(frame: pd.DataFrame, since: str = CUT) -> pd.Series:

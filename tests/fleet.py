@@ -22,6 +22,11 @@ TARGETS = ("cpu", "disk.used%")
 START = pd.Timestamp("2025-01-06", tz="UTC")
 
 
+def folds(count: int, window: str = "expanding", **more: int | None) -> dict[str, Any]:
+    """Value of split.folds."""
+    return {"count": count, "window": window, "training": None, "period": None, **more}
+
+
 @cache
 def _shipped() -> Any:
     return YAML(typ="safe").load(SHIPPED.read_text("utf-8"))
@@ -153,5 +158,5 @@ def scene(
     """The tiny fleet, split."""
     params = tiny_params(changes, targets)
     table = tiny_features() if features is None else features
-    split = make_split(table, list(targets), params.split, params.base.step)
+    split = make_split(table, list(targets), params.split, params.base.step, seed=params.base.random_seed)
     return Scene(table, tiny_roles(targets), split, params)

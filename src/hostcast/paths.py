@@ -18,6 +18,7 @@ __all__ = [
     "EVALUATE_PLOTS",
     "EVALUATE_TABLES",
     "FEATURES",
+    "FOLD_MODELS",
     "FORECASTS",
     "HISTORY",
     "LIVE",
@@ -51,6 +52,7 @@ SPLIT = Path("data/split/split.json")
 WINDOWS = Path("data/split/windows.parquet")
 
 MODEL = Path("models/tft")
+FOLD_MODELS = Path("models/folds")
 TRAIN_METRICS = Path("reports/train/metrics.json")
 HISTORY = Path("reports/train/history.csv")
 LIVE = Path("reports/train/live")

@@ -64,6 +64,20 @@ def test_one_server_that_changes_is_found_though_the_fleet_looks_the_same(look: 
     assert changed["name"] == "web-7"
 
 
+def test_a_server_that_was_held_out_of_training_is_neither_new_nor_compared(tmp_path: Path) -> None:
+    frame = made_fleet()
+    frame.loc[later(frame) & (frame["server"] == "web-2"), "cpu_percent"] += 40
+    prepared, params = prepare(tmp_path, frame, {"split.holdout_servers": ["web-2"]})
+    reference = reference_to(prepared, params)
+    assert "web-2" not in reference.servers
+    again = Reference.from_dict(reference.to_dict())
+    report = compare(again, recent_of(prepared, again, params), params.drift)
+    assert (report["retrain"], report["reasons"], report["warnings"]) == (False, [], [])
+    assert report["recent"]["servers"] == 5
+    (own,) = [server for server in report["servers"] if server["name"] == "web-2"]
+    assert (own["new"], own["gone"], own["psi"]) == (False, False, {})
+
+
 def test_missing_values_and_silent_servers_are_warnings(look: Look) -> None:
     frame = made_fleet()
     gap = later(frame) & (np.arange(len(frame)) % 2 == 0)

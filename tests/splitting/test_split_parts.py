@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet import START, tiny_params
+from fleet import START, folds, tiny_params
 from hostcast.errors import HostcastError
 from hostcast.parts import Layout, group_bounds, part_table, publish, write_index, write_part
 from hostcast.splitting import make_split, split_of
@@ -23,6 +23,8 @@ HOUR = 3_600_000_000
     missing=st.sampled_from([0.0, 0.3]),
     boundary=st.sampled_from(["global", "per_server"]),
     stride=st.integers(1, 3),
+    count=st.integers(0, 2),
+    held_out=st.integers(0, 1),
 )
 def test_any_fleet_has_the_split_that_it_has_in_memory(
     tmp_path_factory: pytest.TempPathFactory,
@@ -30,9 +32,19 @@ def test_any_fleet_has_the_split_that_it_has_in_memory(
     missing: float,
     boundary: str,
     stride: int,
+    count: int,
+    held_out: int,
 ) -> None:
     folder = tmp_path_factory.mktemp("fleet")
-    params = tiny_params({"base.target_metrics": ["y", "z"], "base.freq": "1h", "split.boundary": boundary})
+    params = tiny_params(
+        {
+            "base.target_metrics": ["y", "z"],
+            "base.freq": "1h",
+            "split.boundary": boundary,
+            "split.folds": folds(count, period=7),
+            "split.holdout_servers": held_out,
+        }
+    )
     random = np.random.default_rng(0)
     names = [f"s{number}" for number in range(len(servers))]
     first, rows = (np.array(each, np.int64) for each in zip(*servers, strict=True))
@@ -63,15 +75,19 @@ def test_any_fleet_has_the_split_that_it_has_in_memory(
             }
         )
         try:
-            split = make_split(frame, ["y", "z"], params.split, params.base.step)
+            split = make_split(
+                frame, ["y", "z"], params.split, params.base.step, seed=params.base.random_seed
+            )
         except HostcastError as error:
             with pytest.raises(HostcastError) as caught:
                 split_of(folder / "table", params)
             assert str(caught.value) == str(error)
             return
         parts = split_of(folder / "table", params)
-        assert (parts.spans, parts.report) == (split.spans, split.report)
-        pd.testing.assert_frame_equal(parts.runs, split.runs)
+        assert len(parts.folds) == len(split.folds) == count
+        for one, other in zip([parts, *parts.folds], [split, *split.folds], strict=True):
+            assert (one.spans, one.report) == (other.spans, other.report)
+            pd.testing.assert_frame_equal(one.runs, other.runs)
     for part in ("train", "validation", "test"):
         runs = split.cutoff_runs(part, stride=stride)  # type: ignore[arg-type]
         listed = split.cutoffs(part, stride=stride)  # type: ignore[arg-type]

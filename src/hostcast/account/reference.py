@@ -46,6 +46,7 @@ class Reference:
         first: first instant of all servers, microseconds since 1970.
         fleet: all servers' values in common bins, by column.
         servers: each server that has training steps.
+        held_out: servers that have none on purpose.
     """
 
     columns: tuple[str, ...]
@@ -53,6 +54,7 @@ class Reference:
     first: int
     fleet: Mapping[str, Histogram]
     servers: Mapping[str, Known]
+    held_out: tuple[str, ...] = ()
 
     @property
     def end(self) -> int:
@@ -70,6 +72,7 @@ class Reference:
             "columns": list(self.columns),
             "step_micros": self.step_micros,
             "first": self.first,
+            "held_out": list(self.held_out),
             "fleet": {name: own.to_dict() for name, own in self.fleet.items()},
             "servers": {
                 name: {
@@ -99,6 +102,7 @@ class Reference:
             first=content["first"],
             fleet={name: Histogram.from_dict(content["fleet"][name]) for name in columns},
             servers=servers,
+            held_out=tuple(content.get("held_out", ())),
         )
 
 
@@ -111,7 +115,12 @@ class _Share:
 
 
 def reference_of(
-    features: Path, spans: Sequence[Span], columns: Sequence[str], *, progress: bool
+    features: Path,
+    spans: Sequence[Span],
+    columns: Sequence[str],
+    *,
+    progress: bool,
+    held_out: Sequence[str] = (),
 ) -> Reference:
     """Look at the training span, and at nothing after it.
 
@@ -120,6 +129,7 @@ def reference_of(
         spans: of all servers, as the split made them.
         columns: what to look at: columns that are there as they were measured.
         progress: whether to show a progress bar.
+        held_out: servers without training steps that are not to be taken for new ones later.
 
     Raises:
         HostcastError: the split was made from other telemetry.
@@ -164,7 +174,7 @@ def reference_of(
         missing = sum(own[name].missing for own in found.values())
         fleet[name] = cells[name][0].histogram(missing, sum(own[name].total for own in found.values()))
     first = min(_micros(span.first) for span in spans if span.server in known)
-    return Reference(tuple(columns), layout.step_micros, first, fleet, known)
+    return Reference(tuple(columns), layout.step_micros, first, fleet, known, tuple(held_out))
 
 
 def read_reference(path: Path) -> Reference:

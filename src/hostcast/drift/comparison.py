@@ -100,7 +100,7 @@ def _servers(reference: Reference, recent: Recent, settings: DriftParams) -> lis
         listed.append(
             {
                 "name": name,
-                "new": known is None,
+                "new": known is None and name not in reference.held_out,
                 "gone": known is not None and not columns,
                 "silent": behind > silent,
                 "last_seen": _iso(last),

@@ -58,7 +58,7 @@ def recent_of(prepared: Path, reference: Reference, params: Params) -> Recent:
     """Count what came after the training span, or the last `drift.recent` of it.
 
     A server's steps count from the end of its own training span on; those of a server that was not
-    in training, from the end of everyone's.
+    in training, from the end of everyone's. A server that was held out of training is not compared.
 
     Args:
         prepared: folder of the prepared telemetry.
@@ -131,6 +131,8 @@ def _rows(index: PartIndex, reference: Reference, length: str | None) -> dict[in
         earliest = int(behind.max()) - max(1, (length_of(length) // pd.Timedelta(1, "us")) // step)
     rows = {}
     for place, name in enumerate(layout.servers):
+        if name in reference.held_out:
+            continue
         known = reference.servers.get(name)
         begin = (reference.end if known is None else known.end) // step
         begin = max(begin if earliest is None else max(begin, earliest), int(layout.first[place]))

@@ -79,8 +79,15 @@ class Network(nn.Module, abc.ABC):
         return
 
     @abc.abstractmethod
+    def hide_servers(self, share: float) -> None:
+        """In training, give that share of the windows, drawn anew each time, code 0 for their server."""
+
+    @abc.abstractmethod
     def settle_unknown(self) -> None:
-        """Give code 0 of each category, which training never sees, the mean of what was learned."""
+        """Give code 0 of each category, which training never sees, the mean of what was learned.
+
+        What training did see of it, by `hide_servers`, stays.
+        """
 
 
 class WindowSource(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,11 @@ import pandas as pd
 from hostcast.errors import HostcastError
 from hostcast.evaluation.alignment import in_order, same_rows
 from hostcast.evaluation.baselines import last_value, seasonal_naive
+from hostcast.evaluation.folds import FoldScore, SpanTimes, fold_headline, fold_tables
 from hostcast.evaluation.leaderboard import NOISE_FLOOR, TFT, headline, leaderboard
 from hostcast.evaluation.scoring import Score, score
 from hostcast.evaluation.tables import make_tables
+from hostcast.evaluation.unseen import unseen_headline, unseen_table
 from hostcast.params import Params
 
 __all__ = ["Evaluation", "EvaluationInputs", "evaluate"]
@@ -44,6 +46,9 @@ class EvaluationInputs:
         drift: how far the telemetry has moved away from the training span, see `hostcast.drift`; None = not
             looked at.
         oracle: forecasts of one who knows how the data was simulated, if it was; same rows as `forecasts`.
+        times: when the model was trained and is scored; None = unknown.
+        folds: scores of walk-forward folds, the earliest first.
+        held_out: servers that were held out of training.
     """
 
     forecasts: pd.DataFrame
@@ -57,6 +62,9 @@ class EvaluationInputs:
     params: Params
     drift: Mapping[str, Any] | None = None
     oracle: pd.DataFrame | None = None
+    times: SpanTimes | None = None
+    folds: Sequence[FoldScore] = ()
+    held_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -118,13 +126,21 @@ def evaluate(inputs: EvaluationInputs) -> Evaluation:
             remedy="choose a test span in which the targets were observed (split.test_split)",
         )
     _log(scores[TFT])
+    numbers = headline(scores)
+    tables = {
+        **make_tables(scores, inputs.importance, inputs.attention, inputs.history),
+        **fold_tables(inputs.folds, inputs.times, scores[TFT], numbers),
+    }
+    if inputs.held_out:
+        tables["unseen"] = unseen_table(scores, inputs.held_out)
+        numbers |= unseen_headline(tables["unseen"])
     return Evaluation(
         inputs=inputs,
         forecasts=forecasts,
         scores=scores,
         leaderboard=leaderboard(scores),
-        headline=headline(scores),
-        tables=make_tables(scores, inputs.importance, inputs.attention, inputs.history),
+        headline=numbers | fold_headline(inputs.folds),
+        tables=tables,
     )
 
 

@@ -14,6 +14,7 @@ _SHARE_OR_DATE = 'must be a share between 0 and 1, or a date such as "2025-01-20
 _EITHER = {
     "split.test_split": _SHARE_OR_DATE,
     "split.validation_split": _SHARE_OR_DATE,
+    "split.holdout_servers": "must be a whole number from 0, a share between 0 and 1, or a list of names",
     "runtime.num_workers": "must be auto or a whole number from 0",
 }
 _PLAIN = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,10 @@ import pandas as pd
 from hostcast.errors import HostcastError
 from hostcast.params import SplitParams, shown_instant
 
-__all__ = ["Span", "spans_between", "spans_of"]
+__all__ = ["MICROSECOND", "PARTS", "Part", "Span", "first_at", "micros_of", "spans_between", "spans_of"]
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 EPOCH = pd.Timestamp(0, tz="UTC")
 MICROSECOND = pd.Timedelta(1, "us")
@@ -19,14 +23,30 @@ MICROSECOND = pd.Timedelta(1, "us")
 
 @dataclass(frozen=True)
 class Span:
-    """One server's rows, counted from its first: training is [0, train_end), validation is
-    [train_end, validation_end) and test is [validation_end, rows)."""
+    """One server's rows, counted from its first: training is [train_begin, train_end), validation is
+    [validation_begin, validation_end) and test is [test_begin, test_end). What lies between is in no part."""
 
     server: str
     first: pd.Timestamp
     rows: int
+    train_begin: int
     train_end: int
+    validation_begin: int
     validation_end: int
+    test_begin: int
+    test_end: int
+
+    def range_of(self, part: Part) -> tuple[int, int]:
+        """First row of a part, and the row behind its last."""
+        return {
+            "train": (self.train_begin, self.train_end),
+            "validation": (self.validation_begin, self.validation_end),
+            "test": (self.test_begin, self.test_end),
+        }[part]
+
+    def held_out(self) -> Span:
+        """The same without training and validation."""
+        return replace(self, train_begin=0, train_end=0, validation_begin=0, validation_end=0)
 
 
 def spans_of(grid: pd.DataFrame, split: SplitParams, step: pd.Timedelta) -> list[Span]:
@@ -34,12 +54,12 @@ def spans_of(grid: pd.DataFrame, split: SplitParams, step: pd.Timedelta) -> list
 
     Args:
         grid: columns server, timestamp (UTC), one row per step, sorted by both.
-        split: shares or dates, and whether one instant holds for all servers.
+        split: shares or dates, whether one instant holds for all servers, and the embargo.
         step: length of one step.
 
     Returns:
-        One span per server, sorted by server. With `boundary: per_server` and shares, the first test
-        row of a server with n rows is row int((1 - test_split) * n).
+        One span per server, sorted by server; none is held out. With `boundary: per_server` and shares, the
+        first test row of a server with n rows is row int((1 - test_split) * n).
 
     Raises:
         HostcastError: a date lies outside the data, or leaves nothing on one side.
@@ -58,7 +78,7 @@ def spans_between(
     step: pd.Timedelta,
 ) -> list[Span]:
     """The same, of each server's first time and number of rows; see `spans_of`."""
-    begins = [_micros(first) for first in firsts]
+    begins = [micros_of(first) for first in firsts]
     length = step // MICROSECOND
     # microseconds, as whole numbers: there may be many servers
     start = min(begins)
@@ -66,7 +86,7 @@ def spans_between(
     test = split.test_split
     validation = split.validation_split
     for name, value in (("test_split", test), ("validation_split", validation)):
-        if isinstance(value, str) and not start < _micros(pd.Timestamp(value)) < stop:
+        if isinstance(value, str) and not start < micros_of(pd.Timestamp(value)) < stop:
             raise HostcastError(
                 f"split.{name} {shown_instant(value)} lies outside the data, which runs from "
                 f"{shown_instant(min(firsts))} to {shown_instant(EPOCH + stop * MICROSECOND)}",
@@ -76,41 +96,55 @@ def spans_between(
     def shared(value: float | str, later: float | str | None) -> int | None:
         """The instant that holds for all servers, if there is one."""
         if isinstance(value, str):
-            return _micros(pd.Timestamp(value))
+            return micros_of(pd.Timestamp(value))
         if split.boundary == "per_server":
             return None
         span = (stop - start) // length
         if isinstance(later, str):
-            return _micros(pd.Timestamp(later)) - _floor(value * span) * length
+            return micros_of(pd.Timestamp(later)) - _floor(value * span) * length
         return start + _floor((1 - value - (later or 0.0)) * span) * length
 
     test_at, validation_at = shared(test, None), shared(validation, test)
     spans = []
     for server, first, begin, rows in zip(servers, firsts, begins, rows_of, strict=True):
         if test_at is not None:
-            validation_end = _first_at(test_at, begin, rows, length)
+            test_begin = first_at(test_at, begin, rows, length)
         else:
             assert isinstance(test, float)
-            validation_end = _floor((1 - test) * rows)
+            test_begin = _floor((1 - test) * rows)
         if validation_at is not None:
-            train_end = _first_at(validation_at, begin, rows, length)
+            validation_begin = first_at(validation_at, begin, rows, length)
         else:
             # a validation share counts back from the test span, wherever that begins
             assert isinstance(validation, float)
             if isinstance(test, str):
-                train_end = max(0, validation_end - _floor(validation * rows))
+                validation_begin = max(0, test_begin - _floor(validation * rows))
             else:
-                train_end = _floor((1 - validation - test) * rows)
-        spans.append(Span(server, first, rows, min(train_end, validation_end), validation_end))
+                validation_begin = _floor((1 - validation - test) * rows)
+        validation_begin = min(validation_begin, test_begin)
+        spans.append(
+            Span(
+                server,
+                first,
+                rows,
+                train_begin=0,
+                train_end=max(validation_begin - split.embargo, 0),
+                validation_begin=validation_begin,
+                validation_end=max(test_begin - split.embargo, validation_begin),
+                test_begin=test_begin,
+                test_end=rows,
+            )
+        )
     return spans
 
 
-def _first_at(instant: int, begin: int, rows: int, length: int) -> int:
-    """A server's first row at or after an instant."""
+def first_at(instant: int, begin: int, rows: int, length: int) -> int:
+    """A server's first row at or after an instant, all in microseconds; `rows` if there is none."""
     return min(max(-((begin - instant) // length), 0), rows)
 
 
-def _micros(instant: pd.Timestamp) -> int:
+def micros_of(instant: pd.Timestamp) -> int:
+    """Microseconds since 1970."""
     return int(instant.as_unit("us").asm8.astype(np.int64))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,16 @@ from hostcast.errors import HostcastError
 from hostcast.files import read_json, write_json, write_parquet
 from hostcast.params import SplitParams
 from hostcast.splitting.cutoffs import Cutoffs
-from hostcast.splitting.spans import Span, spans_of
+from hostcast.splitting.folds import fold_spans
+from hostcast.splitting.holdout import hold_out
+from hostcast.splitting.scarcity import no_windows, room
+from hostcast.splitting.spans import PARTS, Part, Span, spans_of
 
 __all__ = [
     "Part",
     "ServerWindows",
     "Split",
+    "fold_files",
     "make_split",
     "put_together",
     "read_split",
@@ -29,8 +34,7 @@ __all__ = [
     "write_split",
 ]
 
-Part = Literal["train", "validation", "test"]
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
+FOLDS = "folds"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Split:
         horizon: steps forecast after a cutoff.
         step: length of one step.
         report: window counts and what was left out, for split.json.
+        folds: walk-forward folds, the earliest first; each is a split of its own, see `fold_spans`.
     """
 
     spans: list[Span]
@@ -51,6 +56,13 @@ class Split:
     horizon: int
     step: pd.Timedelta
     report: dict[str, Any]
+    folds: list[Split] = field(default_factory=list)
+
+    @property
+    def held_out(self) -> list[str]:
+        """Servers without training and validation, on purpose."""
+        names: list[str] = self.report["holdout_servers"]
+        return names
 
     def cutoffs(self, part: Part, *, stride: int = 1) -> pd.DataFrame:
         """All cutoffs of a part: columns server, position (row on the server's grid), cutoff (UTC).
@@ -78,33 +90,42 @@ class Split:
 
     def test_start(self) -> dict[str, pd.Timestamp]:
         """The first instant of each server's test span."""
-        return {span.server: span.first + span.validation_end * self.step for span in self.spans}
+        return {span.server: span.first + span.test_begin * self.step for span in self.spans}
 
 
-def make_split(frame: pd.DataFrame, targets: list[str], split: SplitParams, step: pd.Timedelta) -> Split:
+def make_split(
+    frame: pd.DataFrame, targets: list[str], split: SplitParams, step: pd.Timedelta, *, seed: int = 0
+) -> Split:
     """Place the boundaries and list the windows.
 
-    A window's horizon lies wholly within its part; its history may reach back across the boundary.
-    Training windows lie wholly within the training span.
+    A window's horizon lies wholly within its part; its history may reach back across the boundary, in
+    training to before the beginning of a sliding fold.
 
     Args:
         frame: columns server, timestamp and the targets (NaN = missing), sorted, on a regular grid.
         targets: the columns to forecast.
         split: the params of the stage.
         step: length of one step.
+        seed: what servers are held out by.
 
     Raises:
         HostcastError: a part holds no window at all.
     """
-    spans = spans_of(frame[["server", "timestamp"]], split, step)
+    spans, held_out = hold_out(spans_of(frame[["server", "timestamp"]], split, step), split, seed)
     # counts, not shares: a sum of thirds would miss a limit by its rounding
     missing = frame[targets].isna().to_numpy().sum(axis=1)
     bounds = np.concatenate([[0], np.cumsum([span.rows for span in spans])])
-    each = [
-        windows_of(span, missing[low:high], len(targets), split)
-        for span, low, high in zip(spans, bounds[:-1], bounds[1:], strict=True)
-    ]
-    return put_together(spans, each, split, step)
+
+    def listed(spans: list[Span]) -> list[ServerWindows]:
+        return [
+            windows_of(span, missing[low:high], len(targets), split)
+            for span, low, high in zip(spans, bounds[:-1], bounds[1:], strict=True)
+        ]
+
+    folds = fold_spans(spans, split, step)
+    return put_together(
+        (spans, listed(spans)), [(fold, listed(fold)) for fold in folds], held_out, split, step
+    )
 
 
 @dataclass(frozen=True)
@@ -152,16 +173,31 @@ def windows_of(span: Span, missing: npt.NDArray[np.int64], targets: int, split: 
 
 
 def put_together(
-    spans: list[Span], each: Sequence[ServerWindows], split: SplitParams, step: pd.Timedelta
+    whole: tuple[list[Span], Sequence[ServerWindows]],
+    folds: Sequence[tuple[list[Span], Sequence[ServerWindows]]],
+    held_out: list[str],
+    split: SplitParams,
+    step: pd.Timedelta,
 ) -> Split:
     """The split of all servers; see `make_split`."""
+    made = _one(*whole, held_out, split, step, fold=None)
+    parts = [_one(*fold, held_out, split, step, fold=number) for number, fold in enumerate(folds, start=1)]
+    return replace(made, folds=parts, report={**made.report, "folds": len(parts)})
+
+
+def _one(
+    spans: list[Span],
+    each: Sequence[ServerWindows],
+    held_out: list[str],
+    split: SplitParams,
+    step: pd.Timedelta,
+    *,
+    fold: int | None,
+) -> Split:
     servers: dict[str, Any] = {
         span.server: {
-            "server": span.server,
+            **asdict(span),
             "first": span.first.isoformat(),
-            "rows": span.rows,
-            "train_end": span.train_end,
-            "validation_end": span.validation_end,
             "train_end_at": (span.first + span.train_end * step).isoformat(),
             "validation_end_at": (span.first + span.validation_end * step).isoformat(),
             **own.counts,
@@ -171,19 +207,22 @@ def put_together(
     totals = {part: sum(entry[f"{part}_windows"] for entry in servers.values()) for part in PARTS}
     for part, total in totals.items():
         if total == 0:
-            raise HostcastError(_no_windows(part, spans, split), remedy=_room(part, split))
+            raise HostcastError(no_windows(part, spans, split, fold), remedy=room(part, split, fold))
     report = {
         "boundary": split.boundary,
         "freq_seconds": step.total_seconds(),
         "encoder_length": split.encoder_length,
         "horizon": split.horizon,
+        "embargo": split.embargo,
         "windows": totals,
+        "holdout_servers": held_out,
         "servers_without_training_windows": [
-            name for name, entry in servers.items() if entry["train_windows"] == 0
+            name for name, entry in servers.items() if entry["train_windows"] == 0 and name not in held_out
         ],
         "servers_without_test_windows": [
             name for name, entry in servers.items() if entry["test_windows"] == 0
         ],
+        "folds": 0,
         "servers": servers,
     }
     index = pd.DataFrame([run for own in each for run in own.runs]).astype(
@@ -193,38 +232,42 @@ def put_together(
 
 
 def write_split(split: Split, split_path: Path, windows_path: Path) -> None:
-    """Write split.json and the window index."""
+    """Write split.json and the window index; those of folds into a folder of their own each, beside them."""
     write_json(split_path, split.report)
     write_parquet(windows_path, split.runs)
+    # without DVC around it, folds of an earlier run may still be there
+    shutil.rmtree(split_path.parent / FOLDS, ignore_errors=True)
+    for number, fold in enumerate(split.folds, start=1):
+        write_split(fold, *fold_files(number, split_path, windows_path))
 
 
 def read_split(split_path: Path, windows_path: Path) -> Split:
     """Read what `write_split` wrote."""
     report = read_json(split_path)
+    names = [known.name for known in fields(Span) if known.name != "first"]
     spans = [
-        Span(
-            name,
-            pd.Timestamp(entry["first"]),
-            entry["rows"],
-            entry["train_end"],
-            entry["validation_end"],
-        )
-        for name, entry in report["servers"].items()
+        Span(first=pd.Timestamp(entry["first"]), **{name: entry[name] for name in names})
+        for entry in report["servers"].values()
     ]
     runs = pq.read_table(windows_path).to_pandas()
     step = pd.Timedelta(report["freq_seconds"], unit="s")
-    return Split(spans, runs, report["horizon"], step, report)
+    folds = [
+        read_split(*fold_files(number, split_path, windows_path)) for number in range(1, report["folds"] + 1)
+    ]
+    return Split(spans, runs, report["horizon"], step, report, folds)
+
+
+def fold_files(number: int, split_path: Path, windows_path: Path) -> tuple[Path, Path]:
+    """Where split.json and the window index of a fold lie, counted from 1."""
+    folder = split_path.parent / FOLDS / str(number)
+    return folder / split_path.name, folder / windows_path.name
 
 
 def _possible(span: Span, part: Part, split: SplitParams) -> range:
-    low, high = {
-        "train": (0, span.train_end),
-        "validation": (span.train_end, span.validation_end),
-        "test": (span.validation_end, span.rows),
-    }[part]
+    low, high = span.range_of(part)
     shortest = split.min_encoder_length - 1
     stride = split.validation_stride if part == "validation" else 1
-    first = max(low - 1, shortest) if part == "train" else low - 1
+    first = low - 1
     if first < shortest:
         first += -((first - shortest) // stride) * stride
     return range(first, high - split.horizon, stride)
@@ -247,37 +290,3 @@ def _runs(cutoffs: npt.NDArray[np.int64], stride: int) -> list[tuple[int, int]]:
     firsts = cutoffs[np.concatenate([[0], breaks + 1])]
     lasts = cutoffs[np.concatenate([breaks, [len(cutoffs) - 1]])]
     return [(int(a), int(b)) for a, b in zip(firsts, lasts, strict=True)]
-
-
-def _no_windows(part: Part, spans: list[Span], split: SplitParams) -> str:
-    longest = max(spans, key=lambda span: span.rows)
-    length = {
-        "train": longest.train_end,
-        "validation": longest.validation_end - longest.train_end,
-        "test": longest.rows - longest.validation_end,
-    }[part]
-    need = (
-        f"at least {split.min_encoder_length} steps of history and {split.horizon} of horizon"
-        if part == "train"
-        else f"at least {split.horizon} steps of horizon, after {split.min_encoder_length} of history"
-    )
-    return (
-        f"there is no {part} window: the longest server ({longest.server!r}) has {longest.rows} steps, "
-        f"{length} of them in the {part} span; a window takes {need}"
-    )
-
-
-def _room(part: Part, split: SplitParams) -> str:
-    # what gives the part more steps: its own share, or room taken from its neighbour
-    ways = {
-        "train": [("validation_split", "lower"), ("test_split", "lower")],
-        "validation": [("validation_split", "raise"), ("test_split", "lower")],
-        "test": [("test_split", "raise")],
-    }[part]
-    changes = " or ".join(
-        f"choose another date for split.{key}"
-        if isinstance(getattr(split, key), str)
-        else f"{way} split.{key}"
-        for key, way in ways
-    )
-    return f"bring more history, lower split.horizon or split.min_encoder_length, or {changes}"

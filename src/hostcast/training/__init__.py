@@ -1,11 +1,13 @@
 """Training with Lightning: checkpoints, resume, schedules, logging."""
 
 from hostcast.training.fit import Trained, TrainingFolders, train
+from hostcast.training.folds import FoldModels, train_folds
 from hostcast.training.inputs import require_current
 from hostcast.training.provenance import provenance_of
 from hostcast.training.resume import RunState, run_key
 
 __all__ = [
+    "FoldModels",
     "RunState",
     "Trained",
     "TrainingFolders",
@@ -13,4 +15,5 @@ __all__ = [
     "require_current",
     "run_key",
     "train",
+    "train_folds",
 ]

@@ -162,6 +162,8 @@ def train(
 def make_network(engine: Engine, spec: InputSpec, params: Params) -> Network:
     """A network as it is trained: fresh weights, and compiled layers where the params ask for them."""
     network = engine.network(spec, Architecture.of(params.model))
+    if params.train.server_dropout:
+        network.hide_servers(params.train.server_dropout)
     if params.train.compile and not uses_gpu(params.runtime):
         log.warning(
             "train.compile is true, but has no effect on a CPU: only a GPU trains with compiled layers"

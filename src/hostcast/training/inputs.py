@@ -41,6 +41,9 @@ def require_current(features: FeatureTable, roles: Roles, split: Split, params: 
         made, asked = split.report[key], getattr(params.split, key)
         if made != asked:
             raise _stale(SPLIT, f"made with split.{key} {made}", str(asked))
+    if len(split.folds) != params.split.folds.count:
+        made = f"made with split.folds.count {len(split.folds)}"
+        raise _stale(SPLIT, made, str(params.split.folds.count))
     # which is not noted there, but the first cutoff follows it
     shortest = int(split.runs["first"].min()) + 1
     if shortest < params.split.min_encoder_length:

@@ -137,6 +137,10 @@ class RunState:
         shutil.rmtree(keep, ignore_errors=True)
         keep.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(self.checkpoints, keep)
+        self.drop()
+
+    def drop(self) -> None:
+        """Drop all of a finished run."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

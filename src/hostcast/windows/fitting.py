@@ -26,7 +26,7 @@ def fit_inputs(features: FeatureTable, roles: Roles, split: Split, params: Param
     Args:
         features: the features table (server, timestamp, columns of `roles`), sorted.
         roles: each column's role.
-        split: where training ends on each server.
+        split: where training begins and ends on each server.
         params: sections base, split, model and evaluate are read.
     """
     train = _TrainingRows(features, split)
@@ -76,14 +76,15 @@ class _TrainingRows:
     """
 
     def __init__(self, features: FeatureTable, split: Split) -> None:
-        ends = {span.server: span.train_end for span in split.spans}
-        rows = np.diff(features.bounds)
-        kept = np.minimum([ends.get(server, 0) for server in features.servers], rows)
+        spans = {span.server: span.range_of("train") for span in split.spans}
+        ranges = np.array([spans.get(server, (0, 0)) for server in features.servers], np.int64)
+        begin, end = np.minimum(ranges.reshape(-1, 2), np.diff(features.bounds)[:, None]).T
+        kept = end - begin
         self.servers = [server for server, count in zip(features.servers, kept, strict=True) if count]
         self.bounds = np.concatenate([[0], np.cumsum(kept[kept > 0])])
         self._features = features
         self._rows = np.zeros(features.rows, dtype=bool)
-        for first, count in zip(features.bounds[:-1], kept, strict=True):
+        for first, count in zip(features.bounds[:-1] + begin, kept, strict=True):
             self._rows[first : first + count] = True
 
     def numbers(self, name: str) -> npt.NDArray[Any]:

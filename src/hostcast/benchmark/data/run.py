@@ -66,6 +66,9 @@ def data_params(params: Params, raw: Path) -> Params:
         "validation_split": 0.2,
         "test_split": 0.2,
         "boundary": "global",
+        "embargo": 0,
+        "folds": content["split"]["folds"] | {"count": 0},
+        "holdout_servers": 0,
     }
     content["runtime"]["progress"] = False
     return parse_params(content)

@@ -147,6 +147,9 @@ def params_of(shape: Shape, params: Params, *, engine: str, device: Device) -> P
                 "boundary": "global",
                 "max_missing": 0.5,
                 "validation_stride": shape.horizon,
+                "embargo": 0,
+                "folds": params.split.folds.model_copy(update={"count": 0}),
+                "holdout_servers": 0,
             }
         ),
         "model": params.model.model_copy(

@@ -8,11 +8,13 @@ import torch
 from pytorch_forecasting import TemporalFusionTransformer
 from pytorch_forecasting.data import MultiNormalizer, TorchNormalizer
 from pytorch_forecasting.metrics import MultiLoss, QuantileLoss
-from torch import nn
+from torch import Tensor, nn
 
 from hostcast.engines.base import Architecture, Network
 from hostcast.engines.reference.dataset import RELATIVE_TIME
 from hostcast.windows import Batch, InputSpec, QuantileForecast
+from hostcast.windows.columns import column_name
+from hostcast.windows.spec import SERVER
 
 __all__ = ["ReferenceNetwork", "TftNetwork", "input_names"]
 
@@ -39,13 +41,35 @@ class TftNetwork(Network):
             warnings.filterwarnings("ignore", message="Attribute '.*' is an instance of `nn.Module`")
             self.tft = _tft(spec, architecture, reals)
         self.dropout = architecture.dropout
+        self._server = column_name("c", SERVER)
+        self._hidden = 0.0
+
+    def hide_servers(self, share: float) -> None:
+        """See `Network.hide_servers`."""
+        if self._server in self.tft.input_embeddings.embeddings:
+            self._hidden = share
+            self.tft.input_embeddings.embeddings[self._server].register_forward_pre_hook(_Hiding(share))
 
     def settle_unknown(self) -> None:
         """See `Network.settle_unknown`."""
-        for embedding in self.tft.input_embeddings.embeddings.values():
+        for name, embedding in self.tft.input_embeddings.embeddings.items():
+            learned = name == self._server and self._hidden > 0
             with torch.no_grad():
-                if len(embedding.weight) > 1:
+                if len(embedding.weight) > 1 and not learned:
                     embedding.weight[0] = embedding.weight[1:].mean(dim=0)
+
+
+class _Hiding:
+    """A hook that gives codes of an embedding in training for unknown."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def __call__(self, module: nn.Module, given: tuple[Tensor]) -> tuple[Tensor] | None:
+        (codes,) = given
+        if not module.training:
+            return None
+        return (codes.masked_fill(torch.rand(codes.shape, device=codes.device) < self.share, 0),)
 
 
 class ReferenceNetwork(TftNetwork):

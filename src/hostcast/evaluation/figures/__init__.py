@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hostcast.evaluation.figures.curves import draw_attention, draw_coverage, draw_horizon, draw_training
+from hostcast.evaluation.figures.folds import draw_folds
 from hostcast.evaluation.figures.forecasts import Picture, choose_pictures, draw_forecast, shown_steps
 from hostcast.evaluation.figures.importance import draw_importance
 from hostcast.evaluation.leaderboard import TFT
@@ -21,7 +22,7 @@ class Figures:
     """SVG texts.
 
     Attributes:
-        charts: training, horizon, coverage, importance, attention.
+        charts: training, horizon, coverage, importance, attention; folds, where there are any.
         forecasts: which forecast is shown, and its picture; best server first.
     """
 
@@ -48,6 +49,7 @@ def draw_figures(evaluation: Evaluation) -> Figures:
             "coverage": draw_coverage(tables["coverage"], base.target_metrics),
             "importance": draw_importance(tables["importance"]),
             "attention": draw_attention(tables["attention"], base.step),
+            **({"folds": draw_folds(tables["folds"])} if inputs.folds else {}),
         },
         forecasts=[
             (

@@ -19,6 +19,7 @@ from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, NOISE_FLOOR,
 from hostcast.evaluation.report import wording
 from hostcast.evaluation.report.data_quality import data_facts
 from hostcast.evaluation.report.drift import drift_facts
+from hostcast.evaluation.report.validation import fold_facts, unseen_facts
 
 if TYPE_CHECKING:
     from hostcast.evaluation.evaluate import Evaluation
@@ -108,6 +109,8 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "trust": wording.trust_sentence(evaluation.tables["pairs"]),
         "worst": _worst(evaluation),
         "data": data_facts(inputs.quality),
+        "folds": fold_facts(evaluation),
+        "unseen": unseen_facts(evaluation),
         "drift": None if inputs.drift is None else drift_facts(inputs.drift),
     }
 

@@ -10,7 +10,7 @@ from hostcast.params.sections.prepare import BytesOf, FreeOf, PrepareParams
 from hostcast.params.sections.runtime import PrometheusRuntime, RuntimeParams
 from hostcast.params.sections.section import Section
 from hostcast.params.sections.sources import FilesParams, PrometheusParams, SimulateParams
-from hostcast.params.sections.split import SplitParams
+from hostcast.params.sections.split import FoldParams, SplitParams
 from hostcast.params.sections.train import TrainParams
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "EvaluateParams",
     "FeaturizeParams",
     "FilesParams",
+    "FoldParams",
     "FreeOf",
     "ModelParams",
     "PrepareParams",

@@ -7,14 +7,31 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from hostcast.params.dates import share_or_date, shown_instant
-from hostcast.params.sections.section import PositiveInt, Section
+from hostcast.params.sections.section import Name, NonNegativeInt, PositiveInt, Section
 
-__all__ = ["SplitParams"]
+__all__ = ["FoldParams", "SplitParams"]
 
 ShareOrDate = Annotated[
     Annotated[float, Field(gt=0, lt=1)] | str,
     BeforeValidator(share_or_date),
 ]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class FoldParams(Section):
+    count: NonNegativeInt
+    window: Literal["expanding", "sliding"]
+    training: PositiveInt | None
+    period: PositiveInt | None
+
+    @model_validator(mode="after")
+    def _length_of_sliding(self) -> FoldParams:
+        if self.training is not None and self.window != "sliding":
+            raise ValueError(
+                f"training {self.training} is how much sliding folds train on; "
+                f"with window {self.window} it must be null"
+            )
+        return self
 
 
 class SplitParams(Section):
@@ -26,6 +43,9 @@ class SplitParams(Section):
     boundary: Literal["global", "per_server"]
     max_missing: Annotated[float, Field(ge=0, le=1)]
     validation_stride: PositiveInt
+    embargo: NonNegativeInt
+    folds: FoldParams
+    holdout_servers: NonNegativeInt | Share | list[Name]
 
     @model_validator(mode="after")
     def _shares_leave_something(self) -> SplitParams:

@@ -35,6 +35,7 @@ class TrainParams(Section):
     val_check_interval: Annotated[float, Field(gt=0, le=1)]
     log_every_n_steps: PositiveInt
     tensorboard_enabled: bool
+    server_dropout: Annotated[float, Field(ge=0, lt=1)]
     target_weights: dict[str, Annotated[float, Field(gt=0)]]
     spread_power: Annotated[float, Field(ge=0, le=1)]
 
