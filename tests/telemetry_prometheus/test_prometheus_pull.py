@@ -253,6 +253,21 @@ def test_a_name_that_no_machine_can_have_is_a_clear_error() -> None:
     assert "prepare.prometheus.url" in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("http://me:secret@no host:1", "its proxy is no address"),
+        ("http://", "its proxy is no address"),
+        ("http://me:secret@localhost:9", "by way of HTTP_PROXY"),
+    ],
+)
+def test_a_proxy_that_is_at_fault_is_named_without_its_password(proxy, said, monkeypatch) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(HostcastError, match=said) as caught:
+        prepare(asked("http://monitoring.example:9090", runtime__prometheus=runtime(retries=0)))
+    assert "secret" not in str(caught.value)
+
+
 def test_the_waits_grow_are_bounded_and_come_out_the_same_each_time() -> None:
     from hostcast.telemetry.prometheus.access import access_from
     from hostcast.telemetry.prometheus.client import Client

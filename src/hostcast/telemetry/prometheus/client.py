@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError, LocationParseError
@@ -24,6 +25,7 @@ __all__ = ["Client", "Stopped"]
 log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 30.0
+_PROXIES = "HTTP_PROXY or HTTPS_PROXY"
 _UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA")
 
 
@@ -163,6 +165,13 @@ def _failure(
         return asked.error(
             "does not speak TLS", "see whether prepare.prometheus.url should begin with http://"
         )
+    host = urlsplit(asked.url).hostname or ""
+    if isinstance(error, requests.exceptions.InvalidProxyURL) or (
+        "Failed to parse" in text and host not in text.lower()
+    ):
+        return asked.error(
+            "can't be asked: its proxy is no address", f"correct {_PROXIES} in the environment"
+        )
     if isinstance(
         error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationParseError)
     ):
@@ -174,7 +183,8 @@ def _failure(
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner
     detail = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
-    return Transient(f"can't be reached or broke off ({detail})")
+    by = f", by way of {_PROXIES}" if isinstance(error, requests.exceptions.ProxyError) else ""
+    return Transient(f"can't be reached or broke off ({detail}{by})")
 
 
 def _seconds(millis: int) -> str:
