@@ -87,9 +87,12 @@ def test_files_are_as_readable_as_the_umask_says(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         write_text(tmp_path / "shared.txt", "text")
+        with atomic_path(tmp_path / "replaced.txt") as temporary:
+            temporary.unlink()
+            temporary.touch(0o600)
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "shared.txt").stat().st_mode) == 0o640
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
 
 
 def test_writing_leaves_the_umask_alone_as_other_threads_write_under_it(

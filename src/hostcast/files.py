@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,8 +41,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = _beside(path)
     # as readable as the user's umask says; to ask for that would change it for other threads
     temporary.touch(0o666, exist_ok=False)
+    mode = stat.S_IMODE(temporary.stat().st_mode)
     try:
         yield temporary
+        # some libraries put a private file in its place
+        temporary.chmod(mode)
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
