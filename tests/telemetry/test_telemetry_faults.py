@@ -58,7 +58,18 @@ def test_the_source_name_of_a_mapped_column_is_named(fault):
 
 
 @pytest.mark.parametrize(
-    "stamp", ["yesterday", "now", "06/01/2025 00:00", "20250106", "202501061200", "2025-13-01", "12"]
+    "stamp",
+    [
+        "yesterday",
+        "now",
+        "06/01/2025 00:00",
+        "20250106",
+        "202501061200",
+        "2025-13-01",
+        "12",
+        # the rest of an offset, beside rows that have none
+        "2025-01-06T00:1-000",
+    ],
 )
 def test_an_unreadable_timestamp_names_its_row(stamp, fault):
     error = fault("t.csv", HEADER + GOOD + f"a,{stamp},1,2,3,4\n")
