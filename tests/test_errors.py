@@ -65,3 +65,8 @@ def test_an_error_from_another_process_is_the_same(place: dict[str, object]) -> 
     again = copy.copy(error)
     assert str(again) == str(error)
     assert vars(again) == vars(error)
+
+
+def test_a_problem_that_quotes_data_shows_what_a_terminal_would_obey() -> None:
+    error = HostcastError("'\t' expected after '\x1b[2J'\nand more", remedy="correct it")
+    assert str(error) == "'\\t' expected after '\\x1b[2J'\nand more\n  What to do: correct it"

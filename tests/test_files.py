@@ -87,9 +87,23 @@ def test_files_are_as_readable_as_the_umask_says(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         write_text(tmp_path / "shared.txt", "text")
+        with atomic_path(tmp_path / "replaced.txt") as temporary:
+            temporary.unlink()
+            temporary.touch(0o600)
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "shared.txt").stat().st_mode) == 0o640
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
+
+
+def test_writing_leaves_the_umask_alone_as_other_threads_write_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(mask: int) -> int:
+        raise AssertionError(f"umask({mask}) holds for all threads")
+
+    monkeypatch.setattr(os, "umask", asked)
+    write_text(tmp_path / "text.txt", "text")
+    assert (tmp_path / "text.txt").read_text("utf-8") == "text"
 
 
 def test_text_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:

@@ -58,7 +58,16 @@ class HostcastError(Exception):
             if value is not None
         ]
         where = f"{', '.join(place)}: " if place else ""
-        return f"{where}{self.problem}\n  What to do: {self.remedy}"
+        return f"{where}{_visible(self.problem)}\n  What to do: {self.remedy}"
+
+
+def _visible(text: str) -> str:
+    """Libraries quote data in their messages: what a terminal would obey is spelled out; lines stay."""
+
+    def shown(char: str) -> str:
+        return char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+
+    return "".join(map(shown, text))
 
 
 def _printable(value: object, limit: int = 200) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,17 +38,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     A crash, an exception or a full disk leaves what stood at `path` as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _beside(path)
+    # as readable as the user's umask says; to ask for that would change it for other threads
+    temporary.touch(0o666, exist_ok=False)
+    mode = stat.S_IMODE(temporary.stat().st_mode)
     try:
         yield temporary
+        # some libraries put a private file in its place
+        temporary.chmod(mode)
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        # mkstemp makes files private; artifacts are as readable as the user's umask says
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -60,12 +59,17 @@ def unsynced_path(path: Path) -> Iterator[Path]:
 
     Two writers of the same file don't meet: of a machine that was given up, work may still go on.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = _beside(path)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """A name that no other file has."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
 
 
 def write_text(path: Path, text: str) -> None:

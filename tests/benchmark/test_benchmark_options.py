@@ -42,6 +42,10 @@ def test_every_option_changes_its_param():
     assert budget.same_recipe
 
 
+def test_a_name_that_is_given_twice_counts_once():
+    assert Options.read(["--only", "data, data"]).changes["only"] == ["data"]
+
+
 def test_what_the_command_line_gave_is_blamed_on_its_options():
     given = Options.read(["--repeats", "7", "--only", "fleet.train", "--out", "results.json"]).given
 
@@ -68,7 +72,10 @@ def test_what_the_command_line_gave_is_blamed_on_its_options():
         (["--quality-data", " , "], "argument --quality-data: ' , ' names nothing"),
         (["--out", "."], "argument --out: '.' is a folder"),
         (["--out", "none/results.json"], "argument --out: 'none/results.json' is a folder, or in a folder"),
-        (["--out", "results.md"], "argument --out: 'results.md' is where the page or the picture would be"),
+        (["--out", "results.md"], "argument --out: 'results.md' is no .json file"),
+        (["--out", "results.txt"], "argument --out: 'results.txt' is no .json file"),
+        (["--out", "results"], "argument --out: 'results' is no .json file"),
+        (["--only", "data,fleet.train"], "argument --only: 'data,fleet.train': data is measured alone"),
         # a folder that nobody can make files in, root included
         (["--out", "/proc/results.json"], "argument --out: '/proc/results.json' can't be written"),
         (["--what"], "--what"),

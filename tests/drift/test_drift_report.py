@@ -116,6 +116,18 @@ def test_too_few_values_are_no_verdict(look: Look) -> None:
     assert kinds(report, "warnings") == {("too_few_values", name) for name in TARGETS}
     assert report["columns"]["cpu_percent"]["psi"] is None
     assert report["columns"]["cpu_percent"]["servers_compared"] == 0
+    # of the side that has fewer: 7 of 28 days of 6 servers
+    assert {entry["value"] for entry in report["warnings"]} == {7 * 24 * 6}
+
+
+def test_a_column_that_is_missing_altogether_is_told_beside_too_few_values(look: Look) -> None:
+    frame = made_fleet()
+    frame.loc[later(frame), "load_average"] = np.nan
+    report = look(frame)
+    assert kinds(report, "warnings") == {("missing", "load_average"), ("too_few_values", "load_average")}
+    assert [entry["value"] for entry in report["warnings"]] == [1, 0]
+    column = report["columns"]["load_average"]
+    assert (column["values_then"], column["values_now"]) == (21 * 24 * 6, 0)
 
 
 def test_recent_limits_what_is_compared_to_the_last_of_it(look: Look) -> None:

@@ -142,6 +142,11 @@ def test_the_report_says_whether_the_data_is_still_that_of_the_training(make_inp
     assert "it <b>moved" in text
     assert HOSTILE[0] in text
     assert "In the training span, and not seen since: b." in text
+    drift |= {"retrain": False, "reasons": []}
+    drift["columns"]["cpu_percent"] |= {"psi": None}
+    text = "".join(_Page(_render(make_inputs(drift=drift))).words)
+    assert "too little telemetry to tell" in text
+    assert "The telemetry still looks" not in text
     assert "Is it still" not in "".join(_Page(_render(make_inputs())).words)
 
 

@@ -91,10 +91,15 @@ def test_two_nodes_leave_the_same_bytes_and_report_as_one_machine(nodes: Nodes, 
 
 
 def test_a_node_killed_at_work_loses_nothing(nodes: Nodes, project: Path) -> None:
-    with nodes.second_killed_at_work(lambda _: any(project.rglob("*.parquet.*.tmp"))) as killed:
-        on_ray = made_by("ray")
+    local = made_by("local")
+    # files are half written for moments, which pass unseen where the machine is busy
+    for _ in range(10):
+        with nodes.second_killed_at_work(lambda _: any(project.rglob("*.parquet.*.tmp"))) as killed:
+            on_ray = made_by("ray")
+        assert on_ray == local
+        if killed:
+            break
     assert killed
-    assert on_ray == made_by("local")
 
 
 def test_work_that_one_engine_finished_is_found_by_the_other_and_damage_is_told_about(

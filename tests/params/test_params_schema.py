@@ -101,6 +101,7 @@ def broken(changes: dict[str, Any]) -> str:
         ("train.epochs", 1.5, "train.epochs: "),
         ("train.epochs", True, "train.epochs: "),
         ("train.epochs", None, "train.epochs: "),
+        ("runtime.prometheus.timeout", 1e10, "runtime.prometheus.timeout: must be at most 86400"),
         ("train.learning_rate", "1e-3", "train.learning_rate: "),
         ("train.learning_rate", float("nan"), "train.learning_rate: "),
         ("train.learning_rate", float("inf"), "train.learning_rate: "),

@@ -43,6 +43,13 @@ def test_a_trained_model_is_asked_about_the_telemetry_that_came_since(
     same = asked(project)
     assert same.code == 0, same.text
     assert "the model may stay" in same.text
+    project.set({"drift.min_values": 10**6})
+    unknown = asked(project)
+    assert unknown.code == 0, unknown.text
+    assert "cpu_percent: too few values to compare (516, limit 1e+06)" in unknown.text
+    assert "the model may stay" not in unknown.text
+    assert "no values could be compared; no other reason to train anew" in unknown.text
+    project.set({"drift.min_values": 40})
 
     fleet(12, moved=15).to_parquet(raw)
     project.repro("prepare")
@@ -62,6 +69,13 @@ def test_a_trained_model_is_asked_about_the_telemetry_that_came_since(
     assert flat.code == 1
     assert "cpu_percent" in flat.text
     assert "Traceback" not in flat.text
+
+    # what the telemetry is called, not where it was prepared
+    fleet(3).to_csv(tmp_path / "old.csv", index=False)
+    old = asked(project, "--telemetry", str(tmp_path / "old.csv"))
+    assert (old.code, f"file {tmp_path / 'old.csv'}: there is no telemetry after" in old.text) == (1, True)
+    absent = asked(project, "--telemetry", "absent.csv")
+    assert (absent.code, "correct --telemetry" in absent.text) == (1, True)
 
 
 def test_without_a_model_the_question_is_a_clear_error(split_done: Project, tmp_path: Path) -> None:

@@ -35,6 +35,10 @@ def test_rows_after_a_stated_date_are_dropped(fleet_of, prepared):
     assert got.quality["left_out"] == [
         {"name": "web-1", "reason": "all its rows lie after prepare.not_after", "observed": 0}
     ]
+    with pytest.raises(HostcastError) as refused:
+        prepared(frame, not_after="2024-01-06T00:10:00Z")
+    assert "no row is left; server 'web-0': all its rows lie after prepare.not_after" in str(refused.value)
+    assert "correct prepare.not_after" in refused.value.remedy
 
 
 def test_a_clock_that_ran_ahead_is_not_believed(fleet_of, prepared):

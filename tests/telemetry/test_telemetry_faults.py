@@ -58,7 +58,18 @@ def test_the_source_name_of_a_mapped_column_is_named(fault):
 
 
 @pytest.mark.parametrize(
-    "stamp", ["yesterday", "now", "06/01/2025 00:00", "20250106", "202501061200", "2025-13-01", "12"]
+    "stamp",
+    [
+        "yesterday",
+        "now",
+        "06/01/2025 00:00",
+        "20250106",
+        "202501061200",
+        "2025-13-01",
+        "12",
+        # the rest of an offset, beside rows that have none
+        "2025-01-06T00:1-000",
+    ],
 )
 def test_an_unreadable_timestamp_names_its_row(stamp, fault):
     error = fault("t.csv", HEADER + GOOD + f"a,{stamp},1,2,3,4\n")
@@ -310,6 +321,26 @@ def test_telemetry_that_is_not_there_tells_of_queued_experiments(params_for, tmp
 )
 def test_a_file_of_another_format_than_its_name_says_is_recognised(name, content, what, fault):
     assert f"this is {what}" in fault(name, content).problem
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "remedy"),
+    [
+        ("t.csv", json.dumps([RECORD, RECORD]), "a JSON array", "name it .json"),
+        ("t.jsonl", json.dumps([RECORD], indent=1), "a JSON array", "name it .json"),
+        ("t.csv", json.dumps(RECORD) + "\n" + json.dumps(RECORD) + "\n", "JSON lines", "name it .jsonl"),
+        ("t.csv", json.dumps({"server": ["a"]}, indent=1), "JSON", "name it .json"),
+        ("t.json", HEADER + GOOD, "CSV text", "name it .csv"),
+        ("t.jsonl", HEADER.replace(",", ";") + GOOD, "CSV text", "name it .csv"),
+        ("t.json", '"server","timestamp"\n"a","2025-01-06"\n', "CSV text", "name it .csv"),
+        ("t.parquet", HEADER + GOOD, "text and not the Parquet file", "name it .csv, .json or .jsonl"),
+        ("t.csv.gz", HEADER + GOOD, "text and not the gzip data", "take the last ending off its name"),
+        ("t.csv.zst", HEADER + GOOD, "text and not the zstd data", "take the last ending off its name"),
+    ],
+)
+def test_text_of_another_format_than_its_name_says_gets_the_right_name(name, content, what, remedy, fault):
+    error = fault(name, content)
+    assert f"this is {what}" in error.problem and error.remedy == remedy
 
 
 def test_a_quote_that_swallows_the_file_is_told_as_such(fault):

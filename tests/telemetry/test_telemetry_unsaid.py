@@ -228,3 +228,18 @@ def test_free_bytes_become_the_used_share_of_their_total(tmp_path: Path) -> None
     )
     np.testing.assert_array_equal(made.telemetry["memory_percent"], np.array([0, 50, 100, np.nan], "f4"))
     assert made.quality["columns"]["memory_percent"]["missing_as_read"] == {"no total": 1}
+
+
+def test_a_bad_file_that_others_go_on_from_can_not_be_passed_over(tmp_path: Path) -> None:
+    for half in (1, 2):
+        (tmp_path / f"{half}").mkdir()
+        (tmp_path / f"{half}/m-1.txt").write_bytes(text_of(numbers(half)))
+    asked = headerless(tmp_path) | {"on_bad_file": "skip"}
+    (tmp_path / "1/m-1.txt").write_bytes(b"1,2,3,4,5,\xff\n")
+    with pytest.raises(HostcastError, match="is not UTF-8") as refused:
+        prepare(made_params(**asked))
+    assert "the next file of server 'm-1' goes on where this one ends" in refused.value.remedy
+    # the last one can be
+    (tmp_path / "1/m-1.txt").write_bytes(text_of(numbers(1)))
+    (tmp_path / "2/m-1.txt").write_bytes(b"1,2,3,4,5,\xff\n")
+    assert prepare(made_params(**asked)).quality["rows"]["read"] == ROWS

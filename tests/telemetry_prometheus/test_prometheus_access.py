@@ -167,6 +167,12 @@ def test_a_certificate_of_another_authority_is_refused(server_of, authority, env
         prepare(asked(server.url, SHORT))
 
 
+def test_https_to_a_server_without_it_is_no_matter_of_patience(url) -> None:
+    with pytest.raises(HostcastError, match="does not speak TLS") as caught:
+        prepare(asked(url.replace("http:", "https:"), SHORT))
+    assert "http://" in caught.value.remedy
+
+
 def test_a_redirect_is_not_followed(url, environment) -> None:
     environment(TOKEN=TOKEN)
     elsewhere = "http://example.invalid/login"
@@ -182,6 +188,17 @@ def test_a_token_that_a_server_repeats_is_hidden(url, environment) -> None:
     repeated = [lambda handler: handler.say(400, said)] * 9
     with Faulty(url, repeated) as proxy, pytest.raises(HostcastError, match=r"Bearer \*\*\*\?"):
         prepare(asked(proxy.url, SHORT))
+
+
+@pytest.mark.parametrize("before", [260, 290, 297])
+def test_a_secret_that_a_long_message_ends_in_is_hidden_whole(before, url, environment) -> None:
+    environment(TOKEN=TOKEN * 9)
+    text = "x" * before + TOKEN * 9
+    for said in (text, json.dumps({"status": "error", "errorType": "bad_data", "error": text})):
+        repeated = [lambda handler, said=said: handler.say(400, said.encode())] * 9
+        with Faulty(url, repeated) as proxy, pytest.raises(HostcastError, match="xxx") as caught:
+            prepare(asked(proxy.url, SHORT))
+        assert TOKEN[:1] not in str(caught.value).rpartition("x")[2].partition("\n")[0]
 
 
 @pytest.mark.parametrize(

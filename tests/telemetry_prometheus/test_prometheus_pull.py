@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -173,9 +174,25 @@ def hung_up(handler) -> None:
     handler.close_connection = True
 
 
+# seconds that an answer may take where one takes longer; the others must not, however busy the machine is
+SHORT = 4.0
+
+
 def slow(handler) -> None:
-    time.sleep(1.5)
+    time.sleep(1.5 * SHORT)
     unavailable(handler)
+
+
+def trickling(handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000000")
+    handler.end_headers()
+    handler.close_connection = True
+    with suppress(OSError):
+        # each byte comes in time, and all of them never
+        while True:
+            handler.wfile.write(b" ")
+            time.sleep(0.1)
 
 
 def query_timeout(handler) -> None:
@@ -192,6 +209,7 @@ FAULTS = [
     truncated,
     hung_up,
     slow,
+    trickling,
     query_timeout,
 ]
 
@@ -200,7 +218,8 @@ FAULTS = [
 def test_what_passes_is_waited_for(fault, url, smooth) -> None:
     # not twice in a row: one request that is too slow twice would be halved
     with Faulty(url, [fault, None, None, None, None, fault]) as proxy:
-        params = asked(proxy.url, runtime__prometheus=runtime(chunk_steps=100, timeout=1.0))
+        timeout = SHORT if fault in (slow, trickling) else 60.0
+        params = asked(proxy.url, runtime__prometheus=runtime(chunk_steps=100, timeout=timeout))
         assert outcome(params) == smooth[0]
     assert stored() == smooth[1]
     assert len(proxy.seen) == len(smooth[1]) + 2
@@ -228,6 +247,27 @@ def test_nobody_there_is_a_clear_error() -> None:
     assert "http://localhost:9" in caught.value.problem and "prepare.prometheus.url" in caught.value.remedy
 
 
+def test_a_name_that_no_machine_can_have_is_a_clear_error() -> None:
+    with pytest.raises(HostcastError, match="is no address") as caught:
+        prepare(asked("http://monitoring..example:9090"))
+    assert "prepare.prometheus.url" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("http://me:secret@no host:1", "its proxy is no address"),
+        ("http://", "its proxy is no address"),
+        ("http://me:secret@localhost:9", "by way of HTTP_PROXY"),
+    ],
+)
+def test_a_proxy_that_is_at_fault_is_named_without_its_password(proxy, said, monkeypatch) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(HostcastError, match=said) as caught:
+        prepare(asked("http://monitoring.example:9090", runtime__prometheus=runtime(retries=0)))
+    assert "secret" not in str(caught.value)
+
+
 def test_the_waits_grow_are_bounded_and_come_out_the_same_each_time() -> None:
     from hostcast.telemetry.prometheus.access import access_from
     from hostcast.telemetry.prometheus.client import Client
@@ -243,6 +283,8 @@ def test_the_waits_grow_are_bounded_and_come_out_the_same_each_time() -> None:
     assert waits(1) == waits(1) != waits(2)
     assert all(0.5 * 2**n / 2 <= wait <= 0.5 * 2**n for n, wait in enumerate(waits(1)) if n < 6)
     assert max(waits(1)) <= 30
+    client = Client("http://x", access_from({}), params.runtime.prometheus, seed=1, stop=threading.Event())
+    assert client._wait("query", 10**6, 0) <= 30
 
 
 def test_a_server_that_restarts_in_the_middle_of_a_pull_is_waited_for(server_of, smooth) -> None:
@@ -326,19 +368,22 @@ def test_a_pull_killed_anywhere_goes_on_where_it_was(kill_at, how, url, smooth) 
         def hold(request: Request) -> None:
             if len(proxy.seen) >= kill_at and not go_on.is_set():
                 reached.set()
-                go_on.wait(60)
+                go_on.wait(300)
 
         proxy.before = hold
         params = asked(proxy.url, runtime__prometheus=runtime(chunk_steps=100))
         # JSON is YAML
         write_json(Path("params.yaml"), params.model_dump())
         process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT], env={**os.environ, "PYTHONPATH": str(ROOT / "src")}
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            # where the tests run in the background, a shell may have them ignore it
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        assert reached.wait(60)
+        assert reached.wait(300)
         process.send_signal(how)
         # the server does not answer until the process has ended
-        assert process.wait(timeout=60) != 0
+        assert process.wait(timeout=300) != 0
         go_on.set()
         kept, count = stored(), len(proxy.seen)
         whole = {name for name in kept if name.endswith(".parquet")}
@@ -363,6 +408,6 @@ def test_two_processes_pull_nothing_twice(url, smooth) -> None:
         write_json(Path("params.yaml"), params.model_dump())
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
         both = [subprocess.Popen([sys.executable, "-c", SCRIPT], env=environment) for _ in range(2)]
-        assert [process.wait(timeout=120) for process in both] == [0, 0]
+        assert [process.wait(timeout=300) for process in both] == [0, 0]
     assert len(proxy.seen) == len(smooth[1])
     assert stored() == smooth[1]

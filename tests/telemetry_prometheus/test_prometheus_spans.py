@@ -78,6 +78,25 @@ def test_what_was_stored_in_whatever_spans_is_read_once_and_unchanged(
     np.testing.assert_array_equal(np.asarray(columns["load"]), np.asarray(expected["load"]))
 
 
+def test_two_series_of_a_server_at_once_are_seen_with_any_others_between_them() -> None:
+    span = Span(0, 2000)
+
+    def series(version: str, steps: range) -> dict[str, object]:
+        values = [[step + 1, "1"] for step in steps]
+        return {"metric": {"instance": "a", "version": version}, "values": values}
+
+    one_after_another = [
+        series("1", range(900)),
+        series("2", range(800, 1900)),
+        series("3", range(1800, 2000)),
+    ]
+    table_of({"result": one_after_another}, QUERY, span)
+    with pytest.raises(
+        HostcastError, match=r"several series at once for server 'a'; they differ in \['version'\]"
+    ):
+        table_of({"result": [*one_after_another, series("4", range(900))]}, QUERY, span)
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

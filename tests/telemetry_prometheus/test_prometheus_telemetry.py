@@ -112,6 +112,21 @@ def test_a_series_that_goes_on_under_other_labels_stays_one_server(url) -> None:
     assert prepared.quality["rows"]["merged"] == {"exact_duplicates": 3}
 
 
+@pytest.mark.parametrize("chunk_steps", [1, 2, 100])
+def test_two_series_that_stay_are_not_one_server_however_little_is_asked_for_at_once(
+    chunk_steps, url
+) -> None:
+    params = asked(
+        url,
+        {"queries": {"load_average": "node_filesystem_avail_bytes"}, "end": "2025-01-06T01:00"},
+        base__target_metrics=["load_average"],
+        runtime__prometheus={**asked(url).runtime.prometheus.model_dump(), "chunk_steps": chunk_steps},
+    )
+    error = refused(params)
+    assert error.column == "load_average"
+    assert f"several series at once for server '{SERVERS[0]}'" in error.problem
+
+
 def refused(params) -> HostcastError:
     with pytest.raises(HostcastError) as caught:
         prepare(params)
@@ -126,6 +141,7 @@ def refused(params) -> HostcastError:
         pytest.param("sum(node_load1)", "without the label 'instance'", id="no server"),
         pytest.param("node_filesystem_size_bytes", r"differ in ['mountpoint']", id="several series"),
         pytest.param("node_load1{instance='nobody'}", "no value", id="nothing"),
+        pytest.param("rate(node_load1[30s])", "no value", id="too few scrapes"),
         pytest.param("'text'", "invalid expression type", id="text"),
     ],
 )

@@ -74,7 +74,7 @@ def _add_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         add("--device", choices=["auto", "cpu", "cuda"], help="auto is a GPU, if there is one"),
         add(
             "--only",
-            type=_names,
+            type=_measurements,
             metavar="A,B",
             help="measure just these: a shape (fleet, large, electricity), a measurement (loader, step, "
             "train, predict, time_to_quality), both with a dot between (fleet.train), or memory; a "
@@ -128,9 +128,9 @@ def _new_file(text: str) -> Path:
         raise argparse.ArgumentTypeError(
             f"{text!r} is a folder, or in a folder that is not there: name a file"
         )
-    if path.suffix in (".md", ".svg"):
+    if path.suffix != ".json":
         raise argparse.ArgumentTypeError(
-            f"{text!r} is where the page or the picture would be: name a .json file"
+            f"{text!r} is no .json file; the page (.md) and the picture (.svg) come to lie beside it"
         )
     try:
         # a measurement that takes an hour is no time to learn that
@@ -145,6 +145,15 @@ def _names(text: str) -> list[str]:
     if not names:
         raise argparse.ArgumentTypeError(f"{text!r} names nothing: name one, or several with commas between")
     return names
+
+
+def _measurements(text: str) -> list[str]:
+    names = _names(text)
+    if "data" in names and len(set(names)) > 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: data is measured alone; run it by itself, and the others in another run"
+        )
+    return list(dict.fromkeys(names))
 
 
 def _count(text: str) -> int:

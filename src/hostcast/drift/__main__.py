@@ -16,6 +16,7 @@ from hostcast import paths
 from hostcast.account import read_reference, training_data_of
 from hostcast.drift.comparison import compare
 from hostcast.drift.recent import recent_of
+from hostcast.errors import HostcastError
 from hostcast.files import write_json
 from hostcast.params import Params, parse_params
 from hostcast.stage import run_stage
@@ -71,8 +72,18 @@ def _report(params: Params, model: Path, telemetry: str | None) -> dict[str, Any
     params = parse_params({**content, "prepare": {**content["prepare"], **asked}})
     with tempfile.TemporaryDirectory(prefix="hostcast-drift-") as name:
         prepared = Path(name) / "telemetry"
-        prepare_into(prepared, params)
-        return compare(reference, recent_of(prepared, reference, params), params.drift)
+        try:
+            prepare_into(prepared, params)
+            return compare(reference, recent_of(prepared, reference, params), params.drift)
+        except HostcastError as error:
+            # where it was prepared is gone by now
+            raise HostcastError(
+                error.problem,
+                file=telemetry if error.file == str(prepared) else error.file,
+                column=error.column,
+                row=error.row,
+                remedy=error.remedy.replace("prepare.path", "--telemetry"),
+            ) from None
 
 
 def _lines(report: dict[str, Any]) -> list[str]:
@@ -88,7 +99,9 @@ def _lines(report: dict[str, Any]) -> list[str]:
         listed += [
             f"{word}: {entry['text']} ({entry['value']:g}, limit {entry['limit']:g})" for entry in entries
         ]
-    listed.append("train anew" if report["retrain"] else "the model may stay")
+    told = any(column["psi"] is not None for column in report["columns"].values())
+    stays = "the model may stay" if told else "no values could be compared; no other reason to train anew"
+    listed.append("train anew" if report["retrain"] else stays)
     return listed
 
 

@@ -38,6 +38,8 @@ class _Pair:
             "psi": self.index(least),
             "mean_then": _short(self.then.mean),
             "mean_now": _short(self.now.mean),
+            "values_then": self.then.values,
+            "values_now": self.now.values,
             "missing_then": _share(self.then.missing_share),
             "missing_now": _share(self.now.missing_share),
         }

@@ -37,10 +37,13 @@ def verdict(report: Mapping[str, Any], settings: DriftParams) -> dict[str, Any]:
         (reasons if kind in _CURED else warnings).append(entry)
 
     for name, column in report["columns"].items():
+        rise = column["missing_now"] - column["missing_then"]
+        if rise > settings.missing_rise:
+            hold("missing", round(rise, 6), settings.missing_rise, f"{name}: more of it is missing", name)
         index = column["psi"]
         if index is None:
-            values = "too few values to compare"
-            hold("too_few_values", 0, settings.min_values, f"{name}: {values}", name)
+            values = min(column["values_then"], column["values_now"])
+            hold("too_few_values", values, settings.min_values, f"{name}: too few values to compare", name)
             continue
         if index >= settings.psi:
             hold("drift", index, settings.psi, f"{name}: its values are distributed otherwise", name)
@@ -50,9 +53,6 @@ def verdict(report: Mapping[str, Any], settings: DriftParams) -> dict[str, Any]:
         if share > settings.drifted_servers:
             many = f"{column['servers_drifted']} of {column['servers_compared']} servers"
             hold("server_drift", round(share, 6), settings.drifted_servers, f"{name}: {many} changed", name)
-        rise = column["missing_now"] - column["missing_then"]
-        if rise > settings.missing_rise:
-            hold("missing", round(rise, 6), settings.missing_rise, f"{name}: more of it is missing", name)
     _of_servers(report, settings, hold)
     limit = None if settings.max_age is None else length_of(settings.max_age) / pd.Timedelta(1, "D")
     if limit is not None and report["age_days"] > limit:

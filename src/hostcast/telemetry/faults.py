@@ -25,7 +25,7 @@ FAULTS = {
         "timestamps in several units since 1970",
         "each read in the unit that its magnitude tells",
     ),
-    "out_of_order": ("row that comes after a later row of its server", "sorted by time"),
+    "out_of_order": ("row with an earlier time than its server's row before it", "sorted by time"),
     "off_step": ("row whose time is not the start of a step", "put at the start of its step"),
     "renamed_server": ("row under a server's old name", "given the new name (prepare.rename_servers)"),
     "renamed_overlap": (

@@ -32,6 +32,8 @@ _EARLIEST, _LATEST = 315_532_800, 7_258_118_400
 
 _DATE = r"^[0-9]{4}(-[0-9]{2}-[0-9]{2}|[0-9]{4}[T ])"
 _OFFSET = r"[T ][0-9:.]+\s*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+# pandas also takes rests of an offset, and then has no common zone
+_WALL = r"^[0-9-]+([T ][0-9:.,]+)?$"
 _NUMBER = r"^[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
 _NOTHING = {"", "nan", "nat", "null", "none", "n/a", "na", "<na>"}
 
@@ -174,9 +176,9 @@ def _from_text(array: Any, place: Place, timezone: str) -> Instants:
     dated = np.asarray(pc.match_substring_regex(marked, _DATE))
     named_utc = np.asarray(pc.match_substring_regex(coded.dictionary, r"UTC\s*$"))
     aware = dated & (named_utc | np.asarray(pc.match_substring_regex(marked, _OFFSET)))
-    naive = dated & ~aware
+    naive = dated & ~aware & np.asarray(pc.match_substring_regex(marked, _WALL))
 
-    micros, unread = np.zeros(len(texts), np.int64), ~(numeric | dated)
+    micros, unread = np.zeros(len(texts), np.int64), ~(numeric | aware | naive)
     ambiguous, nonexistent = np.zeros(len(texts), np.bool_), np.zeros(len(texts), np.bool_)
     distinct = np.array(texts, object)
     notation = np.where(aware, _NOTATIONS.index(ZONE), _NOTATIONS.index(NO_ZONE)).astype(np.int8)

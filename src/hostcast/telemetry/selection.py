@@ -132,6 +132,13 @@ def select_servers(
     Raises:
         HostcastError: a server is empty and `on_empty_server` is fail, all are, or no server is left.
     """
+    if not any(observed) and names and all(name in unwanted for name in names):
+        first = names[0]
+        raise HostcastError(
+            f"no row is left; server {shown(first)}: {unwanted[first]}",
+            file=file,
+            remedy="correct prepare.not_after, or the timestamps",
+        )
     if not any(filled):
         raise HostcastError(
             "no target has a usable value on any server" + discarded.of(targets),

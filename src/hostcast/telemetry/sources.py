@@ -21,6 +21,7 @@ from hostcast.telemetry.discovery import find_files, format_of, label_of
 from hostcast.telemetry.formats import Stretch, Unread, read_stretch, stretches_of
 from hostcast.telemetry.formats.columns import no_such_column
 from hostcast.telemetry.observations import Block, typed_block
+from hostcast.telemetry.place import shown
 from hostcast.telemetry.survey import Survey
 from hostcast.telemetry.unsaid import Unsaid
 from hostcast.telemetry.wanted import Wanted
@@ -192,10 +193,22 @@ def _one_after_another(inputs: Sequence[Input], files: Sequence[Path], wanted: W
         left[name] -= 1
         if left[name]:
             # counted only where another file goes on from there
-            before[name] += sum(
-                block.columns.rows for each in stretches for block in read_stretch(each, wanted)
-            )
+            before[name] += _rows_of(stretches, wanted, name)
     return placed
+
+
+def _rows_of(stretches: Sequence[Stretch], wanted: Wanted, server: str) -> int:
+    try:
+        return sum(block.columns.rows for each in stretches for block in read_stretch(each, wanted))
+    except HostcastError as error:
+        raise HostcastError(
+            error.problem,
+            file=error.file,
+            column=error.column,
+            row=error.row,
+            remedy=f"{error.remedy}; prepare.on_bad_file can't pass it over, as the next file of server "
+            f"{shown(server)} goes on where this one ends",
+        ) from None
 
 
 def _input(unsaid: Unsaid, path: Path) -> Input:

@@ -29,7 +29,7 @@ class ServerRows:
 
     Attributes:
         first, last: time of the first and the last one in the order read, microseconds; None = no rows.
-        out_of_order: rows that came after a later row.
+        out_of_order: rows with an earlier time than the row before.
         chunks: rows by stretch of time.
         spans: times of its rows, microseconds; those at most the allowed clock skew apart share a span.
     """
@@ -206,7 +206,7 @@ class Survey:
 
 
 def _later(micros: Ints, bounds: Ints) -> list[int]:
-    """For each name, rows that came after a later one."""
+    """For each name, rows with an earlier time than the row before."""
     back = np.append(micros[1:] < micros[:-1], False)
     # from a name's last row to the next name's first
     back[bounds[1:][bounds[1:] > 0] - 1] = False

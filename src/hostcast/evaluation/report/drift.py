@@ -24,9 +24,7 @@ def drift_facts(drift: Mapping[str, Any]) -> dict[str, Any]:
     """
     limits = drift["limits"]
     return {
-        "sentence": "The telemetry has moved away from the training data: train anew."
-        if drift["retrain"]
-        else "The telemetry still looks like the training data.",
+        "sentence": _sentence(drift),
         "notes": [
             {
                 "text": f"{entry['text']} ({_plain(entry['value'])}, limit {_plain(entry['limit'])})",
@@ -62,6 +60,14 @@ def drift_facts(drift: Mapping[str, Any]) -> dict[str, Any]:
             if (names := [server["name"] for server in drift["servers"] if server[key]])
         ],
     }
+
+
+def _sentence(drift: Mapping[str, Any]) -> str:
+    if drift["retrain"]:
+        return "The telemetry has moved away from the training data: train anew."
+    if all(column["psi"] is None for column in drift["columns"].values()):
+        return "There is too little telemetry to tell whether it still looks like the training data."
+    return "The telemetry still looks like the training data."
 
 
 def _plain(number: float) -> str:

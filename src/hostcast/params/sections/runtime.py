@@ -15,7 +15,7 @@ class PrometheusRuntime(Section):
     concurrency: PositiveInt
     chunk_steps: Annotated[int, Field(ge=1, le=11_000)]
     answer_mib: PositiveInt
-    timeout: Annotated[float, Field(gt=0)]
+    timeout: Annotated[float, Field(gt=0, le=86_400)]
     retries: NonNegativeInt
     backoff: Annotated[float, Field(gt=0)]
 

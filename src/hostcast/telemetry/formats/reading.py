@@ -11,7 +11,7 @@ from hostcast.telemetry.discovery import format_of, label_of
 from hostcast.telemetry.formats.columns import Columns
 from hostcast.telemetry.formats.compression import decompress
 from hostcast.telemetry.formats.csv_text import made_header, read_csv
-from hostcast.telemetry.formats.disguise import refuse_disguise
+from hostcast.telemetry.formats.disguise import refuse_disguise, refuse_other_text
 from hostcast.telemetry.formats.encoding import as_utf8
 from hostcast.telemetry.formats.json_text import read_json, read_json_lines
 from hostcast.telemetry.formats.parquet import read_parquet
@@ -78,6 +78,8 @@ def _read(path: Path, label: str, wanted: Wanted) -> RawFile:
         raise HostcastError(
             "is empty (0 bytes)", file=label, remedy="write the file again, or take it out of prepare.path"
         )
+    if name != "parquet":
+        refuse_other_text(data, name, label)
     if name == "csv" and not wanted.unsaid.header:
         data = made_header(data) + data
     found = replace(_READERS[name](data, wanted, label), encoding=encoding)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from hostcast.telemetry.place import shown
 from hostcast.telemetry.prometheus.queries import Query
 from hostcast.telemetry.prometheus.spans import Span
 
-__all__ = ["LABEL", "NotUnderstood", "table_of"]
+__all__ = ["LABEL", "NotUnderstood", "longest_overlap", "several_series", "table_of"]
 
 # prefix of the columns that hold labels
 LABEL = "label."
@@ -77,16 +77,32 @@ def _check_instants(instants: Sequence[npt.NDArray[np.int64]], query: Query, spa
 
 
 def _check_one_per_server(parts: Sequence[tuple[str, Any, npt.NDArray[np.int64], Any]], query: Query) -> None:
-    allowed = 1 + -(-_LOOKBACK_MS // query.step_ms)
-    for (server, labels, millis, _), (other, others, later, _) in pairwise(parts):
-        if server == other and len(np.intersect1d(millis, later, assume_unique=True)) > allowed:
-            differing = sorted({name for name, _ in set(labels) ^ set(others)})
-            raise _unfit(
-                query,
-                f"gives several series at once for server {shown(server)}; they differ in {differing}",
-                f"choose one by its labels (prepare.prometheus.selector), or put them together, e.g. "
-                f"max by ({query.server_label}) (...)",
-            )
+    allowed = longest_overlap(query)
+    for server, own in groupby((part for part in parts if len(part[2])), key=lambda part: part[0]):
+        # in order of time; of those that have begun, the ones that may still go on
+        going: list[tuple[Any, npt.NDArray[np.int64]]] = []
+        for _, labels, millis, _ in sorted(own, key=lambda part: int(part[2][0])):
+            going = [each for each in going if each[1][-1] >= millis[0]]
+            for others, earlier in going:
+                if len(np.intersect1d(earlier, millis, assume_unique=True)) > allowed:
+                    differing = sorted({name for name, _ in set(labels) ^ set(others)})
+                    raise several_series(query, server, f"; they differ in {differing}")
+            going.append((labels, millis))
+
+
+def longest_overlap(query: Query) -> int:
+    """Steps for which a series that ended may still be there beside the one that goes on."""
+    return 1 + -(-_LOOKBACK_MS // query.step_ms)
+
+
+def several_series(query: Query, server: str, how: str = "") -> HostcastError:
+    """The error of a query that gives a server more than one series."""
+    return _unfit(
+        query,
+        f"gives several series at once for server {shown(server)}{how}",
+        f"choose one by its labels (prepare.prometheus.selector), or put them together, e.g. "
+        f"max by ({query.server_label}) (...)",
+    )
 
 
 def _table(

@@ -7,8 +7,10 @@ import random
 import threading
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError, LocationParseError
 
 from hostcast.errors import HostcastError
 from hostcast.params import PrometheusRuntime
@@ -23,6 +25,7 @@ __all__ = ["Client", "Stopped"]
 log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 30.0
+_PROXIES = "HTTP_PROXY or HTTPS_PROXY"
 _UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA")
 
 
@@ -106,7 +109,8 @@ class Client:
 
     def _wait(self, what: str, attempt: int, after: float) -> float:
         """Seconds until the next try; threads that failed together must not come back together."""
-        longest = min(self.runtime.backoff * 2.0**attempt, _LONGEST_WAIT)
+        # the power of a large attempt is no float any more
+        longest = min(self.runtime.backoff * 2.0 ** min(attempt, 64), _LONGEST_WAIT)
         jitter = random.Random(f"{self._seed} {what} {attempt}").uniform(0.5, 1)
         return max(longest * jitter, min(after, _LONGEST_WAIT))
 
@@ -125,7 +129,8 @@ class Client:
                 allow_redirects=False,
             ) as response:
                 body = bytearray()
-                for block in response.iter_content(1 << 16):
+                # as it comes: to wait for more at a time is to wait past the deadline for what trickles in
+                while block := response.raw.read1(1 << 16, decode_content=True):
                     body += block
                     if len(body) > self.runtime.answer_mib * 2**20:
                         raise TooMuch(f"more than {self.runtime.answer_mib} MiB")
@@ -134,7 +139,7 @@ class Client:
                 return response.status_code, bytes(body), response.headers.get("Retry-After")
         except requests.exceptions.Timeout:
             raise Transient("does not answer in time", slow=True) from None
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             raise _failure(error, asked) from None
 
     @property
@@ -145,7 +150,9 @@ class Client:
         return session
 
 
-def _failure(error: requests.exceptions.RequestException, asked: Asked) -> Transient | HostcastError:
+def _failure(
+    error: requests.exceptions.RequestException | HTTPError, asked: Asked
+) -> Transient | HostcastError:
     text = asked.access.hidden(str(error))
     reason = next((word for word in _UNTRUSTED if word in text.upper().replace(" ", "_")), None)
     if reason is not None:
@@ -154,7 +161,20 @@ def _failure(error: requests.exceptions.RequestException, asked: Asked) -> Trans
             f"name the authority's certificate in {PREFIX}CA_FILE; where the server wants one of ours, "
             f"set {PREFIX}CERT_FILE and {PREFIX}KEY_FILE",
         )
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+    if "WRONG_VERSION_NUMBER" in text:
+        return asked.error(
+            "does not speak TLS", "see whether prepare.prometheus.url should begin with http://"
+        )
+    host = urlsplit(asked.url).hostname or ""
+    if isinstance(error, requests.exceptions.InvalidProxyURL) or (
+        "Failed to parse" in text and host not in text.lower()
+    ):
+        return asked.error(
+            "can't be asked: its proxy is no address", f"correct {_PROXIES} in the environment"
+        )
+    if isinstance(
+        error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationParseError)
+    ):
         return asked.error("is no address", "correct prepare.prometheus.url")
     if "timed out" in text:
         return Transient("does not answer in time", slow=True)
@@ -163,7 +183,8 @@ def _failure(error: requests.exceptions.RequestException, asked: Asked) -> Trans
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner
     detail = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
-    return Transient(f"can't be reached or broke off ({detail})")
+    by = f", by way of {_PROXIES}" if isinstance(error, requests.exceptions.ProxyError) else ""
+    return Transient(f"can't be reached or broke off ({detail}{by})")
 
 
 def _seconds(millis: int) -> str:

@@ -56,15 +56,14 @@ def data_of(status: int, body: bytes, after: str | None, asked: Asked) -> Any:
         HostcastError: asking again is of no use.
     """
     content = _json(body)
-    said = asked.access.hidden(_words(content, body))
-    kind = content.get("errorType")
     if status == 200 and content.get("status") == "success" and "data" in content:
         # "PromQL info" and "PromQL warning" are about the query; any other speaks of data that lacks
         warnings = content.get("warnings")
         told = [str(text) for text in warnings] if isinstance(warnings, list) else []
         if lacking := [text for text in told if not text.startswith("PromQL ")]:
-            raise Transient(asked.access.hidden(f"answered in part: {_short(lacking[0])}"))
+            raise Transient(f"answered in part: {_short(asked.access.hidden(lacking[0]))}")
         return content["data"]
+    said, kind = _words(content, body, asked.access), content.get("errorType")
     if kind == "timeout":
         raise Transient(f"took too long: {said}", slow=True)
     if "too many samples" in said or "maximum resolution" in said:
@@ -109,8 +108,10 @@ def _json(body: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _words(content: dict[str, Any], body: bytes) -> str:
-    return _short(str(content.get("error") or body[:400].decode("utf-8", "replace") or "nothing"))
+def _words(content: dict[str, Any], body: bytes, access: Access) -> str:
+    # first without secrets, then shortened: half of one is too much
+    text = str(content.get("error") or body.decode("utf-8", "replace") or "nothing")
+    return _short(access.hidden(text)[:400])
 
 
 def _short(text: str) -> str:

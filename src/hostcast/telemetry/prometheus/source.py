@@ -192,5 +192,5 @@ def _nothing(query: Query, asked: PrometheusParams) -> HostcastError:
         f"{shown_instant(asked.end)}: {query.promql}",
         column=query.name,
         remedy=f"try it in Prometheus's own page; correct prepare.prometheus.queries.{query.name}, "
-        "prepare.prometheus.selector, .start or .end",
+        "prepare.prometheus.selector, .start or .end; a mean needs one scrape within base.freq, a rate two",
     )

@@ -15,6 +15,8 @@ import pyarrow as pa
 from hostcast.parts import digest_of
 from hostcast.telemetry.formats import RawBlock
 from hostcast.telemetry.formats.columns import Columns
+from hostcast.telemetry.prometheus.answers import longest_overlap, several_series
+from hostcast.telemetry.prometheus.queries import Query
 from hostcast.telemetry.prometheus.rows import side_by_side
 from hostcast.telemetry.prometheus.spans import Span, pieces
 from hostcast.telemetry.prometheus.store import Kept, Store
@@ -56,6 +58,37 @@ class _Tally:
         self.servers.update(texts[code] for code in np.unique(codes).tolist())
 
 
+@dataclass
+class _Overlaps:
+    """Steps in a row at which a server had more than one value of a query.
+
+    An answer to few steps can't tell a series that goes on under other labels from two that stay.
+    """
+
+    query: Query
+    runs: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def note(self, columns: Mapping[str, Any]) -> None:
+        """Go on counting.
+
+        Raises:
+            HostcastError: it goes on for longer than one series after another explains.
+        """
+        server, step = columns[SERVER], np.asarray(columns[TIMESTAMP].cast(pa.int64()))
+        step = step // (self.query.step_ms * 1000)
+        code = np.asarray(server.indices)
+        more = np.asarray(columns[self.query.name].is_valid())[1:]
+        rows = 1 + np.flatnonzero(more & (code[1:] == code[:-1]) & (step[1:] == step[:-1]))
+        for own, at in dict.fromkeys(zip(code[rows].tolist(), step[rows].tolist(), strict=True)):
+            name = server.dictionary[own].as_py()
+            last, length = self.runs.get(name, (at, 0))
+            length = 1 + (length if last == at - 1 else 0)
+            # one that lasted for a moment may stand between two
+            if length > 2 * longest_overlap(self.query):
+                raise several_series(self.query, name)
+            self.runs[name] = (at, length)
+
+
 @dataclass(frozen=True)
 class Window:
     """Some steps, and the files that hold them.
@@ -89,8 +122,10 @@ class Window:
         The digest is of time, server and value of each sample, whichever blocks and files they lie in.
 
         Raises:
-            HostcastError: a file can't be read, or a label differs between two queries.
+            HostcastError: a file can't be read, a label differs between two queries, or a query gives a
+                server several series.
         """
+        overlaps = [_Overlaps(store.query) for store, _ in self.files]
         tallies = {store.query.name: _Tally() for store, _ in self.files}
         chosen = {name: sources[0] for name, sources in wanted.sources.items()}
         for span in pieces(self.span, self._steps_read()):
@@ -98,6 +133,8 @@ class Window:
             if not any(len(table) for table in answers.values()):
                 continue
             columns = side_by_side(answers, span)
+            for overlap in overlaps:
+                overlap.note(columns)
             order = np.argsort(np.asarray(columns[TIMESTAMP].cast(pa.int64())), kind="stable")
             for name, tally in tallies.items():
                 tally.note(columns, name, order)
