@@ -16,6 +16,7 @@ from hostcast.training import (
     RunState,
     TrainingFolders,
     provenance_of,
+    refit,
     require_current,
     run_key,
     train,
@@ -36,9 +37,11 @@ def main(params: Params) -> None:
     folds = train_folds(features, roles, split, params, provenance, state_folder())
     state = RunState(state_folder(), run_key(provenance))
     trained = train(features, roles, split, params, state, TrainingFolders(paths.LIVE, paths.LOGS))
+    if params.train.refit:
+        trained = refit(trained, features, roles, split, params, state)
     account = reference_of(
         paths.FEATURES,
-        split.spans,
+        (split.refit() if params.train.refit else split).spans,
         roles.measured,
         progress=params.runtime.progress,
         held_out=split.held_out,

@@ -14,7 +14,7 @@ from hostcast.params import SplitParams, shown_instant
 
 __all__ = ["MICROSECOND", "PARTS", "Part", "Span", "first_at", "micros_of", "spans_between", "spans_of"]
 
-Part = Literal["train", "validation", "test"]
+Part = Literal["train", "validation", "test", "refit"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 EPOCH = pd.Timestamp(0, tz="UTC")
@@ -24,7 +24,8 @@ MICROSECOND = pd.Timedelta(1, "us")
 @dataclass(frozen=True)
 class Span:
     """One server's rows, counted from its first: training is [train_begin, train_end), validation is
-    [validation_begin, validation_end) and test is [test_begin, test_end). What lies between is in no part."""
+    [validation_begin, validation_end) and test is [test_begin, test_end). What lies between is in no part
+    but that of a refit, which is all from the beginning of training to the end of validation."""
 
     server: str
     first: pd.Timestamp
@@ -42,6 +43,7 @@ class Span:
             "train": (self.train_begin, self.train_end),
             "validation": (self.validation_begin, self.validation_end),
             "test": (self.test_begin, self.test_end),
+            "refit": (self.train_begin, self.validation_end),
         }[part]
 
     def held_out(self) -> Span:

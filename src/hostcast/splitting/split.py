@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 FOLDS = "folds"
+REFIT: Part = "refit"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,15 @@ class Split:
     report: dict[str, Any]
     folds: list[Split] = field(default_factory=list)
 
+    def refit(self) -> Split:
+        """The same with training up to the end of validation, and no validation."""
+        spans = [
+            replace(span, train_end=span.validation_end, validation_begin=span.validation_end)
+            for span in self.spans
+        ]
+        runs = self.runs[self.runs["part"].isin([REFIT, "test"])].replace({"part": {REFIT: "train"}})
+        return replace(self, spans=spans, runs=runs, folds=[])
+
     @property
     def held_out(self) -> list[str]:
         """Servers without training and validation, on purpose."""
@@ -68,7 +78,7 @@ class Split:
         """All cutoffs of a part: columns server, position (row on the server's grid), cutoff (UTC).
 
         Args:
-            part: train, validation or test.
+            part: train, validation, test, or refit: training and validation together.
             stride: take every stride-th cutoff, counted from each server's first.
         """
         return self.cutoff_runs(part, stride=stride).frame()
@@ -153,7 +163,7 @@ def windows_of(span: Span, missing: npt.NDArray[np.int64], targets: int, split: 
     runs: list[dict[str, Any]] = []
     counts: dict[str, int] = {}
     whole = not missing.any()
-    for part in PARTS:
+    for part in (*PARTS, REFIT):
         possible = _possible(span, part, split)
         stride = possible.step
         # every test cutoff is forecast; what is missing there is not scored

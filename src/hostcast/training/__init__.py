@@ -4,6 +4,7 @@ from hostcast.training.fit import Trained, TrainingFolders, train
 from hostcast.training.folds import FoldModels, train_folds
 from hostcast.training.inputs import require_current
 from hostcast.training.provenance import provenance_of
+from hostcast.training.refit import refit
 from hostcast.training.resume import RunState, run_key
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Trained",
     "TrainingFolders",
     "provenance_of",
+    "refit",
     "require_current",
     "run_key",
     "train",

@@ -39,7 +39,7 @@ from hostcast.training.seeds import seed_everything
 from hostcast.training.trainer import make_trainer, training_log_version
 from hostcast.windows import EpochSampler, InputSpec, fit_inputs
 
-__all__ = ["Trained", "TrainingFolders", "train"]
+__all__ = ["Trained", "TrainingFolders", "begin_at", "make_network", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ def train(
     checkpoints = TopCheckpoints(state.checkpoints, params.train)
     history = History(folders.live)
     trainer = _trainer(params, state, checkpoints, history, board, loaders, callbacks)
-    _begin_at(loaders.train, 0 if point is None else point.epoch)
+    begin_at(loaders.train, 0 if point is None else point.epoch)
     trainer.fit(
         module,
         loaders.train,
@@ -205,7 +205,8 @@ def _loaders(
     return _Loaders(train_loader, validation_loader, next(iter(images)), titles)
 
 
-def _begin_at(loader: Any, epoch: int) -> None:
+def begin_at(loader: Any, epoch: int) -> None:
+    """Let a loader draw the windows of that epoch first."""
     # Lightning names the epoch only after worker processes have begun to load its first batches
     sampler = getattr(loader, "sampler", None)
     if isinstance(sampler, EpochSampler):

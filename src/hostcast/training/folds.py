@@ -17,6 +17,7 @@ from hostcast.params import Params
 from hostcast.paths import SPLIT, WINDOWS
 from hostcast.splitting import Split, fold_files
 from hostcast.training.fit import train
+from hostcast.training.refit import refit
 from hostcast.training.resume import RunState, run_key
 
 __all__ = ["FoldModels", "train_folds"]
@@ -88,6 +89,8 @@ def train_folds(
         if model is None:
             log.info("fold %d of %d", number, len(split.folds))
             trained = train(features, roles, fold, params, state)
+            if params.train.refit:
+                trained = refit(trained, features, roles, fold, params, state)
             model = Model(
                 trained.network,
                 trained.spec,

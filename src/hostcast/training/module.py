@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from urllib.parse import quote
 
@@ -36,6 +37,7 @@ class ForecastModule(LightningModule):
         spec: inputs and scales.
         train: the params of the stage.
         learning_rate: peak rate.
+        monitor: the loss that `lr_schedule: plateau` looks at.
     """
 
     levels: Tensor
@@ -53,6 +55,8 @@ class ForecastModule(LightningModule):
         spec: InputSpec,
         train: TrainParams,
         learning_rate: float,
+        *,
+        monitor: str = "val_loss",
     ) -> None:
         super().__init__()
         self.network = network
@@ -60,6 +64,7 @@ class ForecastModule(LightningModule):
         self.spec = spec
         self.train_params = train
         self.learning_rate = learning_rate
+        self.monitor = monitor
         weights = torch.tensor(
             [train.target_weights.get(name, 1.0) / spec.target_scales[name].loss for name in spec.targets]
         )
@@ -102,11 +107,7 @@ class ForecastModule(LightningModule):
         """Log the loss of the whole validation, overall and per target."""
         total = self._weigh(self.validation_loss, self.validation_values)
         if not torch.isfinite(total):
-            raise HostcastError(
-                f"training diverged in epoch {self.current_epoch}: the validation loss is {total.item()}",
-                remedy="lower train.learning_rate or train.gradient_clip_val, "
-                "or use train.precision bf16-mixed instead of 16-mixed",
-            )
+            raise self._diverged("validation", total.item())
         self.log("val_loss", total.float())
         each = self._mean(self.validation_loss, self.validation_values) * self.target_weights
         for name, value in zip(self.spec.targets, each, strict=True):
@@ -114,7 +115,10 @@ class ForecastModule(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean training loss."""
-        self.log("train_loss", self.mean_train_loss())
+        loss = self.mean_train_loss()
+        if not math.isfinite(loss):
+            raise self._diverged("training", loss)
+        self.log("train_loss", loss)
 
     def mean_train_loss(self) -> float:
         """Training loss of the epoch so far."""
@@ -144,7 +148,7 @@ class ForecastModule(LightningModule):
             **options,
         )
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = lr_schedule(optimizer, train, steps=steps)
+        schedule = lr_schedule(optimizer, train, steps=steps, monitor=self.monitor)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _batch_loss(self, batch: Batch) -> Tensor:
@@ -157,6 +161,13 @@ class ForecastModule(LightningModule):
         if (self.global_step + 1) % self.train_params.log_every_n_steps == 0:
             # logging takes longer than a small step on a GPU
             self.log("train_loss_step", loss, batch_size=batch.size)
+
+    def _diverged(self, which: str, loss: float) -> HostcastError:
+        return HostcastError(
+            f"training diverged in epoch {self.current_epoch}: the {which} loss is {loss}",
+            remedy="lower train.learning_rate or train.gradient_clip_val, "
+            "or use train.precision bf16-mixed instead of 16-mixed",
+        )
 
     def _evened(self, spread: Tensor) -> Tensor:
         """Weights of windows, (batch, targets), that differ less than their spreads do.

@@ -59,6 +59,10 @@ class RunState:
         self._pointer = self.folder / "point.json"
         self._facts = self.folder / "run.json"
 
+    def within(self, name: str) -> RunState:
+        """State of a further training of the same run, which goes with this one's."""
+        return RunState(self.folder / name, self.key)
+
     @property
     def checkpoints(self) -> Path:
         """Folder of the best checkpoints."""

@@ -13,18 +13,21 @@ from hostcast.params import TrainParams
 __all__ = ["lr_schedule"]
 
 
-def lr_schedule(optimizer: Optimizer, train: TrainParams, *, steps: int) -> dict[str, Any]:
+def lr_schedule(
+    optimizer: Optimizer, train: TrainParams, *, steps: int, monitor: str = "val_loss"
+) -> dict[str, Any]:
     """The schedule that `train.lr_schedule` names.
 
     Args:
         optimizer: holds the peak rate.
         train: the params of the stage.
         steps: optimiser steps of the whole training, were it never stopped early.
+        monitor: the loss that `plateau` looks at.
     """
     match train.lr_schedule:
         case "plateau":
             plateau = ReduceLROnPlateau(optimizer, factor=0.1, patience=train.reduce_on_plateau_patience)
-            return {"scheduler": plateau, "interval": "epoch", "monitor": "val_loss"}
+            return {"scheduler": plateau, "interval": "epoch", "monitor": monitor}
         case "cosine":
             warmup = max(1, round(train.lr_warmup * steps))
 

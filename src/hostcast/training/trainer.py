@@ -70,6 +70,7 @@ def _quieten_lightning() -> None:
     # and the log interval may exceed a small epoch
     for message in (
         ".*does not have many workers.*",
+        ".*You defined a `validation_step` but have no `val_dataloader`.*",
         ".*exists and is not empty.*",
         ".*is smaller than the logging interval.*",
         ".*You're resuming from a checkpoint that ended before the epoch ended.*",

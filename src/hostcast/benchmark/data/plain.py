@@ -75,6 +75,7 @@ def plain_split(made: Path, params: Params) -> None:
             ("train", split.min_encoder_length - 1, train_end, 1),
             ("validation", train_end - 1, validation_end, split.validation_stride),
             ("test", validation_end - 1, rows, 1),
+            ("refit", split.min_encoder_length - 1, validation_end, 1),
         )
     ):
         row = grid["row"]

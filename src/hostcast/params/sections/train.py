@@ -37,6 +37,7 @@ class TrainParams(Section):
     tensorboard_enabled: bool
     server_dropout: Annotated[float, Field(ge=0, lt=1)]
     target_weights: dict[str, Annotated[float, Field(gt=0)]]
+    refit: bool
     spread_power: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")

@@ -55,13 +55,14 @@ class EpochLines(Callback):
         """Say how the epoch went."""
         assert isinstance(pl_module, ForecastModule)
         epoch, epochs = trainer.current_epoch + 1, trainer.max_epochs or 0
+        validation = trainer.callback_metrics.get("val_loss")
         left = (epochs - epoch) * (time.monotonic() - self._epoch_started)
         log.info(
-            "epoch %d/%d  train %.4f  validation %.4f  rate %.2e  %.0f windows/s  at most %s left",
+            "epoch %d/%d  train %.4f%s  rate %.2e  %.0f windows/s  at most %s left",
             epoch,
             epochs,
             pl_module.mean_train_loss(),
-            float(trainer.callback_metrics["val_loss"]),
+            "" if validation is None else f"  validation {float(validation):.4f}",
             trainer.optimizers[0].param_groups[0]["lr"],
             self.windows_per_second,
             f"{left / 60:.1f} min",
