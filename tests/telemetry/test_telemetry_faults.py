@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import io
 import json
 
 import numpy as np
@@ -352,3 +354,25 @@ def test_a_quote_that_swallows_the_file_is_told_as_such(fault):
 @pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
 def test_json_nested_beyond_reason_is_told_as_such(name, fault):
     assert "nested too deeply" in fault(name, "[" * 200_000 + "]" * 200_000).problem
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_damaged_time_zone_in_parquet_is_named(large, fault, monkeypatch):
+    table = pa.table(
+        {
+            "server": ["a"],
+            "timestamp": pa.array([0]).cast(pa.timestamp("us", "UTC")),
+            **{name: [1.0] for name in ("cpu_percent", "memory_percent", "disk_percent", "load_average")},
+        }
+    )
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    whole = sink.getvalue()
+    # where Arrow notes its types for itself
+    noted = pq.read_metadata(io.BytesIO(whole)).metadata[b"ARROW:schema"]
+    other = base64.b64encode(base64.b64decode(noted).replace(b"UTC", b"UT\xc3"))
+    assert other != noted and whole.count(noted) == 1
+    if large:
+        monkeypatch.setattr("hostcast.telemetry.formats.blocks.WHOLE_BYTES", 0)
+    error = fault("t.parquet", whole.replace(noted, other))
+    assert "damaged" in error.problem and error.file.endswith("t.parquet")

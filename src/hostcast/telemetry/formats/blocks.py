@@ -17,7 +17,7 @@ from hostcast.telemetry.discovery import format_of, label_of
 from hostcast.telemetry.formats.columns import Columns, chosen_columns
 from hostcast.telemetry.formats.csv_text import made_header, read_csv
 from hostcast.telemetry.formats.encoding import as_utf8
-from hostcast.telemetry.formats.parquet import damaged_parquet
+from hostcast.telemetry.formats.parquet import damaged_parquet, see_types
 from hostcast.telemetry.formats.reading import read_file
 from hostcast.telemetry.place import counted_from
 from hostcast.telemetry.wanted import Wanted
@@ -135,6 +135,7 @@ def _parquet_blocks(stretch: Stretch, wanted: Wanted) -> Iterator[RawBlock]:
         schema = pq.read_schema(stretch.path)
         chosen = chosen_columns(schema.names, wanted, label)
         theirs = list(dict.fromkeys(chosen.values()))
+        see_types(schema, theirs)
         with pq.ParquetFile(
             stretch.path,
             memory_map=True,
