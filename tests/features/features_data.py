@@ -27,6 +27,7 @@ def params_with(**featurize: Any) -> Params:
         "time_of_day": False,
         "day_of_week": False,
         "lags": [],
+        "lagged": None,
         "rolling_windows": [],
         "rolling_statistics": ["mean"],
         "interactions": [],

@@ -18,6 +18,13 @@ def test_a_lag_is_the_same_servers_value_so_many_steps_ago() -> None:
     assert np.isnan(lagged[[0, 1, 6, 7]]).all()
 
 
+def test_lags_are_made_of_the_targets_that_are_named() -> None:
+    made = featurize(telemetry(), params_with(lags=[2, 5], lagged=["load_average"]))
+    lags = [name for name in made.frame if "_lag_" in name]
+    assert lags == ["load_average_lag_2", "load_average_lag_5"]
+    assert [name for name in made.roles["columns"] if "_lag_" in name] == lags
+
+
 def test_a_lag_as_long_as_the_horizon_is_known_ahead_and_a_shorter_one_is_not() -> None:
     columns = featurize(telemetry(), params_with(lags=[3, 4, 5], horizon=4)).roles["columns"]
     assert columns["disk_percent_lag_3"]["role"] == "observed"

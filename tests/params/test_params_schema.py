@@ -108,6 +108,7 @@ def broken(changes: dict[str, Any]) -> str:
         ("train.precision", "16", "'32-true', '16-mixed' or 'bf16-mixed'"),
         ("train.lr_schedule", "step", "train.lr_schedule: "),
         ("train.val_check_interval", 0, "train.val_check_interval: "),
+        ("featurize.lagged", ["nobody"], "featurize.lagged names ['nobody'], which is no target"),
         ("train.target_weights", {"nobody": 1.0}, "train.target_weights names ['nobody']"),
         ("train.checkpoint_every_n_epochs", 10, "checkpoint_every_n_epochs 10 saves nothing"),
         ("model.attention_heads", 3, "attention_heads 3 does not divide hidden_size 16"),

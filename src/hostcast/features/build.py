@@ -112,7 +112,7 @@ def made_of(rows: ServerRows, params: Params) -> Columns:
     made = {
         **{name: rows.numbers[name] for name in [*targets, *params.prepare.covariates]},
         **calendar_of(rows, asked),
-        **lag_features(rows, targets=targets, lags=asked.lags),
+        **lag_features(rows, targets=_lagged(params), lags=asked.lags),
         **rolling_features(
             rows, targets=targets, windows=asked.rolling_windows, statistics=asked.rolling_statistics
         ),
@@ -123,6 +123,11 @@ def made_of(rows: ServerRows, params: Params) -> Columns:
     return made
 
 
+def _lagged(params: Params) -> list[str]:
+    chosen = params.featurize.lagged
+    return params.base.target_metrics if chosen is None else chosen
+
+
 def _columns(params: Params) -> list[tuple[str, Column]]:
     """Name and role of every column but the key, in the table's order; names may still collide."""
     targets, asked = params.base.target_metrics, params.featurize
@@ -130,7 +135,7 @@ def _columns(params: Params) -> list[tuple[str, Column]]:
     columns += [(name, Column("observed", "real", "telemetry")) for name in params.prepare.covariates]
     columns += [(name, Column("static", "categorical", "telemetry")) for name in params.prepare.static]
     columns += calendar_columns(asked, time=TIME)
-    columns += lag_columns(targets=targets, lags=asked.lags, horizon=params.split.horizon)
+    columns += lag_columns(targets=_lagged(params), lags=asked.lags, horizon=params.split.horizon)
     columns += rolling_columns(
         targets=targets, windows=asked.rolling_windows, statistics=asked.rolling_statistics
     )

@@ -49,6 +49,9 @@ class Params(Section):
         if both:
             raise ValueError(f"base.target_metrics and prepare.covariates/static both name {both}")
         known = {*targets, *self.prepare.covariates}
+        strangers = sorted(set(self.featurize.lagged or []) - set(targets))
+        if strangers:
+            raise ValueError(f"featurize.lagged names {strangers}, which is no target of base.target_metrics")
         for pair in self.featurize.interactions:
             unknown = [name for name in pair if name not in known]
             if unknown:

@@ -17,6 +17,7 @@ class FeaturizeParams(Section):
     time_of_day: bool
     day_of_week: bool
     lags: list[PositiveInt]
+    lagged: list[Name] | None
     rolling_windows: list[Annotated[int, Field(ge=2)]]
     rolling_statistics: list[RollingStatistic]
     interactions: list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
