@@ -32,6 +32,7 @@ def own_training(**changes: Any) -> TrainParams:
         "val_check_interval": 1.0,
         "log_every_n_steps": 50,
         "tensorboard_enabled": False,
+        "server_dropout": 0.0,
         "target_weights": {},
     }
     return TrainParams(**{**content, **changes})
