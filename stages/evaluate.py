@@ -51,6 +51,7 @@ def main(params: Params) -> None:
         drift=drift,
         params=params,
         oracle=oracle,
+        uncalibrated=made.uncalibrated,
     )
     write_evaluation(evaluate(inputs))
 

@@ -1,11 +1,13 @@
 """Stage train: the best model, resumed where an interrupted run stopped."""
 
 import sys
+from dataclasses import replace
 
 from hostcast import paths
 from hostcast.account import reference_of, require_same_steps
 from hostcast.features import FeatureTable, read_roles
 from hostcast.files import write_json, write_text
+from hostcast.forecasting import calibrate
 from hostcast.model import Model, save_model
 from hostcast.params import Params
 from hostcast.parts import INDEX
@@ -42,6 +44,9 @@ def main(params: Params) -> None:
         params.train.engine,
         {"training": trained.metrics, **provenance},
     )
+    held_out = split.cutoff_runs("validation").thinned(params.calibration.windows)
+    calibration = calibrate(model, features, held_out, until=split.last_of_validation(), params=params)
+    model = replace(model, calibration=calibration)
     save_model(model, paths.MODEL, training_data=account.to_json())
     write_text(paths.HISTORY, trained.history.to_csv(index=False, lineterminator="\n"))
     # few, as `dvc exp show` has a column for each; the others are in model.json

@@ -12,6 +12,7 @@ import pandas as pd
 from hostcast.errors import HostcastError
 from hostcast.evaluation.alignment import in_order, same_rows
 from hostcast.evaluation.baselines import last_value, seasonal_naive
+from hostcast.evaluation.calibration import calibration_tables
 from hostcast.evaluation.leaderboard import NOISE_FLOOR, TFT, headline, leaderboard
 from hostcast.evaluation.scoring import Score, score
 from hostcast.evaluation.tables import make_tables
@@ -43,6 +44,7 @@ class EvaluationInputs:
         params: all params.
         drift: how far the telemetry has moved away from the training span, see `hostcast.drift`; None = not
             looked at.
+        uncalibrated: `forecasts` as the network alone would have them; None = nothing was calibrated.
         oracle: forecasts of one who knows how the data was simulated, if it was; same rows as `forecasts`.
     """
 
@@ -57,6 +59,7 @@ class EvaluationInputs:
     params: Params
     drift: Mapping[str, Any] | None = None
     oracle: pd.DataFrame | None = None
+    uncalibrated: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Evaluation:
         inputs: what was evaluated.
         forecasts: model -> its table, sorted by server, cutoff, timestamp, target; all of the same rows.
         scores: model -> its score; `tft` first, then the baselines, then `noise_floor` if there is one.
+        uncalibrated: the model's score without its calibration, if it has one.
         leaderboard: see `hostcast.evaluation.leaderboard`.
         headline: the numbers of metrics.json.
         tables: file name without ending -> table.
@@ -75,6 +79,7 @@ class Evaluation:
     inputs: EvaluationInputs
     forecasts: dict[str, pd.DataFrame]
     scores: dict[str, Score]
+    uncalibrated: Score | None
     leaderboard: pd.DataFrame
     headline: dict[str, float]
     tables: dict[str, pd.DataFrame]
@@ -117,14 +122,19 @@ def evaluate(inputs: EvaluationInputs) -> Evaluation:
             "no forecast has an observed value to be held against",
             remedy="choose a test span in which the targets were observed (split.test_split)",
         )
+    before = None
+    if inputs.uncalibrated is not None:
+        before = score(inputs.uncalibrated, inputs.telemetry, params.evaluate.season)
     _log(scores[TFT])
     return Evaluation(
         inputs=inputs,
         forecasts=forecasts,
         scores=scores,
+        uncalibrated=before,
         leaderboard=leaderboard(scores),
         headline=headline(scores),
-        tables=make_tables(scores, inputs.importance, inputs.attention, inputs.history),
+        tables=make_tables(scores, inputs.importance, inputs.attention, inputs.history)
+        | calibration_tables(scores[TFT], before),
     )
 
 

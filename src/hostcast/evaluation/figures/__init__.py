@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hostcast.evaluation.figures.curves import draw_attention, draw_coverage, draw_horizon, draw_training
 from hostcast.evaluation.figures.forecasts import Picture, choose_pictures, draw_forecast, shown_steps
 from hostcast.evaluation.figures.importance import draw_importance
+from hostcast.evaluation.figures.reliability import draw_reliability
 from hostcast.evaluation.leaderboard import TFT
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Figures:
     """SVG texts.
 
     Attributes:
-        charts: training, horizon, coverage, importance, attention.
+        charts: training, horizon, coverage, reliability, importance, attention.
         forecasts: which forecast is shown, and its picture; best server first.
     """
 
@@ -46,6 +47,7 @@ def draw_figures(evaluation: Evaluation) -> Figures:
             "training": draw_training(tables["training"]),
             "horizon": draw_horizon(tables["horizon"]),
             "coverage": draw_coverage(tables["coverage"], base.target_metrics),
+            "reliability": draw_reliability(tables["calibration"], base.target_metrics),
             "importance": draw_importance(tables["importance"]),
             "attention": draw_attention(tables["attention"], base.step),
         },
