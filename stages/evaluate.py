@@ -62,6 +62,7 @@ def main(params: Params) -> None:
         times=SpanTimes.of(split),
         folds=scores_of_folds(split, features, telemetry, params),
         held_out=split.held_out,
+        uncalibrated=made.uncalibrated,
     )
     write_evaluation(evaluate(inputs))
 

@@ -6,7 +6,7 @@ from hostcast import paths
 from hostcast.account import reference_of, require_same_steps
 from hostcast.features import FeatureTable, read_roles
 from hostcast.files import write_json, write_text
-from hostcast.model import Model, save_model
+from hostcast.model import save_model
 from hostcast.params import Params
 from hostcast.parts import INDEX
 from hostcast.splitting import read_split
@@ -16,11 +16,10 @@ from hostcast.training import (
     RunState,
     TrainingFolders,
     provenance_of,
-    refit,
     require_current,
     run_key,
-    train,
     train_folds,
+    train_model,
 )
 
 # the index tells the digest of every part
@@ -36,22 +35,15 @@ def main(params: Params) -> None:
     require_same_steps(paths.FEATURES, split.spans)
     folds = train_folds(features, roles, split, params, provenance, state_folder())
     state = RunState(state_folder(), run_key(provenance))
-    trained = train(features, roles, split, params, state, TrainingFolders(paths.LIVE, paths.LOGS))
-    if params.train.refit:
-        trained = refit(trained, features, roles, split, params, state)
+    model, trained = train_model(
+        features, roles, split, params, state, provenance, TrainingFolders(paths.LIVE, paths.LOGS)
+    )
     account = reference_of(
         paths.FEATURES,
         (split.refit() if params.train.refit else split).spans,
         roles.measured,
         progress=params.runtime.progress,
         held_out=split.held_out,
-    )
-    model = Model(
-        trained.network,
-        trained.spec,
-        trained.architecture,
-        params.train.engine,
-        {"training": trained.metrics, **provenance},
     )
     save_model(model, paths.MODEL, training_data=account.to_json())
     folds.write(paths.FOLD_MODELS)

@@ -1,6 +1,7 @@
 """Scores of forecasts, baselines to hold them against, and the report about both."""
 
 from hostcast.evaluation.baselines import last_value, seasonal_naive
+from hostcast.evaluation.calibration import calibration_tables
 from hostcast.evaluation.evaluate import Evaluation, EvaluationInputs, evaluate
 from hostcast.evaluation.figures import Figures, draw_figures
 from hostcast.evaluation.folds import FoldScore, SpanTimes
@@ -17,6 +18,7 @@ __all__ = [
     "FoldScore",
     "Score",
     "SpanTimes",
+    "calibration_tables",
     "draw_figures",
     "evaluate",
     "evaluate_fold",

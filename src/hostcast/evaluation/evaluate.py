@@ -12,6 +12,7 @@ import pandas as pd
 from hostcast.errors import HostcastError
 from hostcast.evaluation.alignment import in_order, same_rows
 from hostcast.evaluation.baselines import last_value, seasonal_naive
+from hostcast.evaluation.calibration import calibration_tables
 from hostcast.evaluation.folds import FoldScore, SpanTimes, fold_headline, fold_tables
 from hostcast.evaluation.leaderboard import NOISE_FLOOR, TFT, headline, leaderboard
 from hostcast.evaluation.scoring import Score, score
@@ -45,6 +46,7 @@ class EvaluationInputs:
         params: all params.
         drift: how far the telemetry has moved away from the training span, see `hostcast.drift`; None = not
             looked at.
+        uncalibrated: `forecasts` as the network alone would have them; None = nothing was calibrated.
         oracle: forecasts of one who knows how the data was simulated, if it was; same rows as `forecasts`.
         times: when the model was trained and is scored; None = unknown.
         folds: scores of walk-forward folds, the earliest first.
@@ -65,6 +67,7 @@ class EvaluationInputs:
     times: SpanTimes | None = None
     folds: Sequence[FoldScore] = ()
     held_out: Sequence[str] = ()
+    uncalibrated: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Evaluation:
         inputs: what was evaluated.
         forecasts: model -> its table, sorted by server, cutoff, timestamp, target; all of the same rows.
         scores: model -> its score; `tft` first, then the baselines, then `noise_floor` if there is one.
+        uncalibrated: the model's score without its calibration, if it has one.
         leaderboard: see `hostcast.evaluation.leaderboard`.
         headline: the numbers of metrics.json.
         tables: file name without ending -> table.
@@ -83,6 +87,7 @@ class Evaluation:
     inputs: EvaluationInputs
     forecasts: dict[str, pd.DataFrame]
     scores: dict[str, Score]
+    uncalibrated: Score | None
     leaderboard: pd.DataFrame
     headline: dict[str, float]
     tables: dict[str, pd.DataFrame]
@@ -125,6 +130,9 @@ def evaluate(inputs: EvaluationInputs) -> Evaluation:
             "no forecast has an observed value to be held against",
             remedy="choose a test span in which the targets were observed (split.test_split)",
         )
+    before = None
+    if inputs.uncalibrated is not None:
+        before = score(inputs.uncalibrated, inputs.telemetry, params.evaluate.season)
     _log(scores[TFT])
     numbers = headline(scores)
     tables = {
@@ -138,9 +146,10 @@ def evaluate(inputs: EvaluationInputs) -> Evaluation:
         inputs=inputs,
         forecasts=forecasts,
         scores=scores,
+        uncalibrated=before,
         leaderboard=leaderboard(scores),
         headline=numbers | fold_headline(inputs.folds),
-        tables=tables,
+        tables=tables | calibration_tables(scores[TFT], before),
     )
 
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from lightning.fabric.utilities import move_data_to_device
-from torch import Tensor
 from tqdm import tqdm
 
-from hostcast.engines import Engine, Network
 from hostcast.features import FeatureTable
+from hostcast.forecasting.calibrating import calibrated
 from hostcast.forecasting.interpretation import Interpretation
+from hostcast.forecasting.values import forecast_values
 from hostcast.machine import loader_options, uses_gpu
 from hostcast.model import Model
 from hostcast.params import Params
-from hostcast.windows import Batch, InputSpec, QuantileForecast
+from hostcast.windows import Batch, QuantileForecast
 
-__all__ = ["Forecast", "forecast", "forecast_values", "quantile_column"]
+__all__ = ["Forecast", "forecast", "quantile_column"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +32,13 @@ class Forecast:
             units; sorted by server, cutoff, target, timestamp.
         importance: part (static, encoder, decoder), variable, importance; sums to 1 per part.
         attention: position (steps before the first forecast step, -encoder_length to -1), weight.
+        uncalibrated: the table as the network alone would have it; None where nothing was calibrated.
     """
 
     table: pd.DataFrame
     importance: pd.DataFrame
     attention: pd.DataFrame
+    uncalibrated: pd.DataFrame | None = None
 
 
 def quantile_column(level: float) -> str:
@@ -63,8 +62,8 @@ def forecast(
         features: the features table; rows after a cutoff serve only for inputs known ahead.
         cutoffs: columns server, position, cutoff.
         step: length of one step.
-        params: of these, evaluate.batch_size, prepare.ranges (quantiles are kept within them) and runtime
-            are read.
+        params: of these, evaluate.batch_size, calibration, prepare.ranges (quantiles are kept within them)
+            and runtime are read.
         interpret: say what the model looked at; without it, bulk forecasts are faster, and importance and
             attention of the result are all zero.
     """
@@ -78,89 +77,32 @@ def forecast(
     network = model.network.to(device).eval()
     network.interpreting = interpret
     interpretation = Interpretation(spec)
+    spreads: list[npt.NDArray[np.float32]] = []
     with tqdm(total=len(cutoffs), unit="window", desc="forecasting", disable=not progress) as bar:
 
         def note(batch: Batch, out: QuantileForecast) -> None:
             if interpret:
                 interpretation.add(out)
+            spreads.append(batch.spread.cpu().numpy())
             bar.update(batch.size)
 
         values = forecast_values(network, engine, spec, loader, device=device, note=note)
     network.cpu()
-    for place, target in enumerate(spec.targets):
-        low, high = params.prepare.ranges.get(target, (None, None))
-        np.clip(values[:, :, place], low, high, out=values[:, :, place])
+    spread = np.concatenate(spreads, dtype=np.float64)
+    corrected = calibrated(values, spread, model, source, cutoffs, step=step, params=params)
+
+    def table(quantiles: npt.NDArray[np.float64]) -> pd.DataFrame:
+        for place, target in enumerate(spec.targets):
+            low, high = params.prepare.ranges.get(target, (None, None))
+            np.clip(quantiles[:, :, place], low, high, out=quantiles[:, :, place])
+        return _table(quantiles, cutoffs, spec.targets, spec.quantiles, step)
+
     return Forecast(
-        _table(values, cutoffs, spec.targets, spec.quantiles, step),
+        table(values if corrected is None else corrected),
         interpretation.importance(),
         interpretation.attention(),
+        None if corrected is None else table(values),
     )
-
-
-def forecast_values(
-    network: Network,
-    engine: Engine,
-    spec: InputSpec,
-    loader: Iterable[Any],
-    *,
-    device: torch.device,
-    note: Callable[[Batch, QuantileForecast], None] | None = None,
-) -> npt.NDArray[np.float64]:
-    """Quantiles of all windows of a loader, (windows, horizon, targets, levels), in the targets' units.
-
-    Args:
-        network: on the device, in evaluation mode.
-        engine: unpacks batches.
-        spec: inputs and scales.
-        loader: of the engine.
-        device: where to compute.
-        note: called with each batch and what came out of it.
-    """
-    chunks: list[npt.NDArray[np.float32]] = []
-    with torch.inference_mode():
-        for values in _one_behind(_computed(network, engine, spec, loader, device, note)):
-            chunks.append(values.numpy())
-    return np.concatenate(chunks, dtype=np.float64)
-
-
-def _computed(
-    network: Network,
-    engine: Engine,
-    spec: InputSpec,
-    loader: Iterable[Any],
-    device: torch.device,
-    note: Callable[[Batch, QuantileForecast], None] | None,
-) -> Iterator[Tensor]:
-    for raw in loader:
-        batch = engine.unpack(move_data_to_device(raw, device), spec)
-        out = network(batch)
-        yield out.in_units(batch)
-        if note is not None:
-            note(batch, out)
-
-
-def _one_behind(results: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Results in the processor's memory; from a GPU each is copied while the next is computed."""
-    waiting: tuple[Tensor, torch.cuda.Event] | None = None
-    for result in results:
-        if not result.is_cuda:
-            yield result
-            continue
-        host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
-        host.copy_(result, non_blocking=True)
-        copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        copied.record()
-        if waiting is not None:
-            yield _arrived(*waiting)
-        waiting = host, copied
-    if waiting is not None:
-        yield _arrived(*waiting)
-
-
-def _arrived(host: Tensor, copied: torch.cuda.Event) -> Tensor:
-    copied.synchronize()
-    # page-locked memory is scarce
-    return host.clone()
 
 
 def _table(

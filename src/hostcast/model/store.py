@@ -16,6 +16,7 @@ from safetensors.torch import load_model as load_weights
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hostcast.calibration import Calibration, read_calibration, write_calibration
 from hostcast.engines import Architecture, Engine, Network, get_engine
 from hostcast.errors import HostcastError
 from hostcast.files import read_json, sha256_of, write_json, write_text
@@ -27,6 +28,7 @@ FORMAT = 1
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
 TRAINING_DATA = "training_data.json"
+CALIBRATION = "calibration.safetensors"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Model:
         architecture: sizes of the network.
         engine: name of the engine that computes it.
         provenance: params, hashes of the inputs, versions, training metrics.
+        calibration: corrections of its intervals; None = they stay as they are.
     """
 
     network: Network
@@ -46,6 +49,7 @@ class Model:
     architecture: Architecture
     engine: str
     provenance: dict[str, Any]
+    calibration: Calibration | None = None
 
     def get_engine(self) -> Engine:
         """The engine that computes the network."""
@@ -70,11 +74,15 @@ def save_model(model: Model, folder: Path, *, training_data: str | None = None) 
         weights = temporary / WEIGHTS
         save_file(_distinct(model.network), weights, metadata={"format": "pt"})
         written = [weights]
-        accounts = {}
+        accounts: dict[str, dict[str, str]] = {}
         if training_data is not None:
             written.append(temporary / TRAINING_DATA)
             write_text(written[-1], training_data)
-            accounts = {"training_data": {"file": TRAINING_DATA, "sha256": sha256_of(written[-1])}}
+            accounts["training_data"] = {"file": TRAINING_DATA, "sha256": sha256_of(written[-1])}
+        if model.calibration is not None:
+            written.append(temporary / CALIBRATION)
+            write_calibration(model.calibration, written[-1])
+            accounts["calibration"] = {"file": CALIBRATION, "sha256": sha256_of(written[-1])}
         write_json(
             temporary / DESCRIPTION,
             {
@@ -150,9 +158,30 @@ def load_model(folder: Path) -> Model:
             file=description_path,
             remedy=_RESTORE,
         ) from error
-    known = {"format", "engine", "architecture", "spec", "weights", "training_data"}
+    calibration = _calibration(folder, description)
+    known = {"format", "engine", "architecture", "spec", "weights", "training_data", "calibration"}
     provenance = {key: value for key, value in description.items() if key not in known}
-    return Model(network.eval(), spec, architecture, description["engine"], provenance)
+    return Model(network.eval(), spec, architecture, description["engine"], provenance, calibration)
+
+
+def _calibration(folder: Path, description: Mapping[str, Any]) -> Calibration | None:
+    """What a model was calibrated by; models that were saved before there was such a thing have none."""
+    told = description.get("calibration")
+    if told is None:
+        return None
+    path = folder / CALIBRATION
+    try:
+        if sha256_of(path) != told["sha256"]:
+            raise HostcastError(
+                f"was altered: its SHA-256 is not the one in {DESCRIPTION}", file=path, remedy=_RESTORE
+            )
+        return read_calibration(path)
+    except FileNotFoundError:
+        raise HostcastError("the calibration is missing", file=path, remedy=_RESTORE) from None
+    except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise HostcastError(
+            f"not readable as a calibration: {error!r}", file=path, remedy=_RESTORE
+        ) from error
 
 
 _RESTORE = "restore the folder (`dvc checkout models/tft`) or train anew (`dvc repro -f train`)"

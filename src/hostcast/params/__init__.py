@@ -6,6 +6,7 @@ from hostcast.params.schema import Params
 from hostcast.params.sections import (
     BaseParams,
     BenchmarkParams,
+    CalibrationParams,
     DriftParams,
     EvaluateParams,
     FeaturizeParams,
@@ -24,6 +25,7 @@ from hostcast.params.sections import (
 __all__ = [
     "BaseParams",
     "BenchmarkParams",
+    "CalibrationParams",
     "DriftParams",
     "EvaluateParams",
     "FeaturizeParams",

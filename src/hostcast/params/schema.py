@@ -10,6 +10,7 @@ from hostcast.params.sections import (
     BaseParams,
     BenchmarkParams,
     BytesOf,
+    CalibrationParams,
     DriftParams,
     EvaluateParams,
     FeaturizeParams,
@@ -38,6 +39,7 @@ class Params(Section):
     drift: DriftParams
     model: ModelParams
     train: TrainParams
+    calibration: CalibrationParams
     evaluate: EvaluateParams
     benchmark: BenchmarkParams
     runtime: RuntimeParams

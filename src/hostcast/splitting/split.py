@@ -102,6 +102,10 @@ class Split:
         """The first instant of each server's test span."""
         return {span.server: span.first + span.test_begin * self.step for span in self.spans}
 
+    def last_of_validation(self) -> dict[str, pd.Timestamp]:
+        """The last instant of each server's validation span."""
+        return {name: start - self.step for name, start in self.test_start().items()}
+
 
 def make_split(
     frame: pd.DataFrame, targets: list[str], split: SplitParams, step: pd.Timedelta, *, seed: int = 0

@@ -6,6 +6,7 @@ from hostcast.training.inputs import require_current
 from hostcast.training.provenance import provenance_of
 from hostcast.training.refit import refit
 from hostcast.training.resume import RunState, run_key
+from hostcast.training.whole import train_model
 
 __all__ = [
     "FoldModels",
@@ -18,4 +19,5 @@ __all__ = [
     "run_key",
     "train",
     "train_folds",
+    "train_model",
 ]

@@ -16,9 +16,8 @@ from hostcast.model import Model, load_model, save_model
 from hostcast.params import Params
 from hostcast.paths import SPLIT, WINDOWS
 from hostcast.splitting import Split, fold_files
-from hostcast.training.fit import train
-from hostcast.training.refit import refit
 from hostcast.training.resume import RunState, run_key
+from hostcast.training.whole import train_model
 
 __all__ = ["FoldModels", "train_folds"]
 
@@ -88,16 +87,7 @@ def train_folds(
         model = _finished(place)
         if model is None:
             log.info("fold %d of %d", number, len(split.folds))
-            trained = train(features, roles, fold, params, state)
-            if params.train.refit:
-                trained = refit(trained, features, roles, fold, params, state)
-            model = Model(
-                trained.network,
-                trained.spec,
-                trained.architecture,
-                params.train.engine,
-                {"training": trained.metrics, **origin},
-            )
+            model, _ = train_model(features, roles, fold, params, state, origin)
             save_model(model, place)
             state.drop()
         else:

@@ -33,6 +33,9 @@ def provenance_of(params: Params, inputs: Iterable[Path]) -> dict[str, Any]:
     content = params.model_dump(mode="json")
     for section in ("prepare", "featurize", "drift", "benchmark", "runtime"):
         del content[section]
+    # these decide how forecasts are made of what training leaves
+    for key in ("method", "rate"):
+        del content["calibration"][key]
     content["evaluate"] = {"quantiles": content["evaluate"]["quantiles"]}
     gpu = uses_gpu(params.runtime)
     return {
@@ -58,7 +61,17 @@ def _cpu(params: Params) -> str:
 
 def _code_hashes() -> dict[str, str]:
     root = Path(hostcast.__file__).parent
-    parts = ("engines", "features", "model", "native", "params", "splitting", "training", "windows")
+    parts = (
+        "calibration",
+        "engines",
+        "features",
+        "model",
+        "native",
+        "params",
+        "splitting",
+        "training",
+        "windows",
+    )
     files = [
         path for part in parts for path in (root / part).rglob("*") if path.suffix in (".py", ".c", ".h")
     ]

@@ -9,6 +9,7 @@ from hostcast.evaluation.figures.curves import draw_attention, draw_coverage, dr
 from hostcast.evaluation.figures.folds import draw_folds
 from hostcast.evaluation.figures.forecasts import Picture, choose_pictures, draw_forecast, shown_steps
 from hostcast.evaluation.figures.importance import draw_importance
+from hostcast.evaluation.figures.reliability import draw_reliability
 from hostcast.evaluation.leaderboard import TFT
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Figures:
     """SVG texts.
 
     Attributes:
-        charts: training, horizon, coverage, importance, attention; folds, where there are any.
+        charts: training, horizon, coverage, reliability, importance, attention; folds, where there are any.
         forecasts: which forecast is shown, and its picture; best server first.
     """
 
@@ -47,6 +48,7 @@ def draw_figures(evaluation: Evaluation) -> Figures:
             "training": draw_training(tables["training"]),
             "horizon": draw_horizon(tables["horizon"]),
             "coverage": draw_coverage(tables["coverage"], base.target_metrics),
+            "reliability": draw_reliability(tables["calibration"], base.target_metrics),
             "importance": draw_importance(tables["importance"]),
             "attention": draw_attention(tables["attention"], base.step),
             **({"folds": draw_folds(tables["folds"])} if inputs.folds else {}),

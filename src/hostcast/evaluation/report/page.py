@@ -17,6 +17,7 @@ from hostcast.evaluation.figures import Figures
 from hostcast.evaluation.figures.forecasts import shown_steps
 from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, NOISE_FLOOR, TFT, best_baseline, skill_of
 from hostcast.evaluation.report import wording
+from hostcast.evaluation.report.calibration import calibration_facts
 from hostcast.evaluation.report.data_quality import data_facts
 from hostcast.evaluation.report.drift import drift_facts
 from hostcast.evaluation.report.validation import fold_facts, unseen_facts
@@ -97,6 +98,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "calibration_verdict": wording.calibration_verdict(own.overall["cover80"]),
         "calibration": wording.calibration_sentence(own.overall["cover80"]),
         "bands": _whole(own.intervals),
+        "reliability": calibration_facts(evaluation.tables, params.calibration),
         "leaders": _leaders(evaluation),
         "floor": None
         if floor is None

@@ -2,6 +2,7 @@
 
 from hostcast.params.sections.base import BaseParams
 from hostcast.params.sections.benchmark import BenchmarkParams
+from hostcast.params.sections.calibration import CalibrationParams
 from hostcast.params.sections.drift import DriftParams
 from hostcast.params.sections.evaluate import EvaluateParams
 from hostcast.params.sections.featurize import FeaturizeParams
@@ -17,6 +18,7 @@ __all__ = [
     "BaseParams",
     "BenchmarkParams",
     "BytesOf",
+    "CalibrationParams",
     "DriftParams",
     "EvaluateParams",
     "FeaturizeParams",
