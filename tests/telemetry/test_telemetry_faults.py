@@ -376,3 +376,12 @@ def test_a_damaged_time_zone_in_parquet_is_named(large, fault, monkeypatch):
         monkeypatch.setattr("hostcast.telemetry.formats.blocks.WHOLE_BYTES", 0)
     error = fault("t.parquet", whole.replace(noted, other))
     assert "damaged" in error.problem and error.file.endswith("t.parquet")
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_column_name_in_parquet_that_is_no_text_is_named(large, fault, fleet, monkeypatch):
+    whole = fleet.to_parquet()
+    if large:
+        monkeypatch.setattr("hostcast.telemetry.formats.blocks.WHOLE_BYTES", 0)
+    error = fault("t.parquet", whole.replace(b"memory_percent", b"memory\xe3percent"))
+    assert "damaged" in error.problem and error.file.endswith("t.parquet")

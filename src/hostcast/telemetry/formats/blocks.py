@@ -114,7 +114,7 @@ def _parquet_stretches(path: Path, size: int) -> list[Stretch]:
     try:
         with pq.ParquetFile(path) as file:
             rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return []  # what is no Parquet is read whole, and refused there
     stretches: list[Stretch] = []
     groups: list[int] = []
