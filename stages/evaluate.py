@@ -44,6 +44,8 @@ def main(params: Params) -> None:
         telemetry=read_frame(paths.PREPARED, stage="prepare"),
         cutoffs=cutoffs,
         test_start=split.test_start(),
+        training=split.span_times("train"),
+        validation=split.span_times("validation"),
         importance=made.importance,
         attention=made.attention,
         history=pd.read_csv(paths.HISTORY),

@@ -4,12 +4,14 @@ from hostcast.params.dates import shown_instant
 from hostcast.params.reader import load_params, parse_params
 from hostcast.params.schema import Params
 from hostcast.params.sections import (
+    BaselineName,
     BaseParams,
     BenchmarkParams,
     DriftParams,
     EvaluateParams,
     FeaturizeParams,
     FilesParams,
+    LightgbmParams,
     ModelParams,
     PrepareParams,
     PrometheusParams,
@@ -22,11 +24,13 @@ from hostcast.params.sections import (
 
 __all__ = [
     "BaseParams",
+    "BaselineName",
     "BenchmarkParams",
     "DriftParams",
     "EvaluateParams",
     "FeaturizeParams",
     "FilesParams",
+    "LightgbmParams",
     "ModelParams",
     "Params",
     "PrepareParams",

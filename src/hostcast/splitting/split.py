@@ -80,6 +80,14 @@ class Split:
         """The first instant of each server's test span."""
         return {span.server: span.first + span.validation_end * self.step for span in self.spans}
 
+    def span_times(self, part: Part) -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:
+        """Each server's first instant in the span of a part, and the first one after it."""
+        times = {}
+        for span in self.spans:
+            low, high = _range(span, part)
+            times[span.server] = (span.first + low * self.step, span.first + high * self.step)
+        return times
+
 
 def make_split(frame: pd.DataFrame, targets: list[str], split: SplitParams, step: pd.Timedelta) -> Split:
     """Place the boundaries and list the windows.
@@ -216,12 +224,16 @@ def read_split(split_path: Path, windows_path: Path) -> Split:
     return Split(spans, runs, report["horizon"], step, report)
 
 
-def _possible(span: Span, part: Part, split: SplitParams) -> range:
-    low, high = {
+def _range(span: Span, part: Part) -> tuple[int, int]:
+    return {
         "train": (0, span.train_end),
         "validation": (span.train_end, span.validation_end),
         "test": (span.validation_end, span.rows),
     }[part]
+
+
+def _possible(span: Span, part: Part, split: SplitParams) -> range:
+    low, high = _range(span, part)
     shortest = split.min_encoder_length - 1
     stride = split.validation_stride if part == "validation" else 1
     first = max(low - 1, shortest) if part == "train" else low - 1

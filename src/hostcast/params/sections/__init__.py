@@ -3,7 +3,7 @@
 from hostcast.params.sections.base import BaseParams
 from hostcast.params.sections.benchmark import BenchmarkParams
 from hostcast.params.sections.drift import DriftParams
-from hostcast.params.sections.evaluate import EvaluateParams
+from hostcast.params.sections.evaluate import BaselineName, EvaluateParams, LightgbmParams
 from hostcast.params.sections.featurize import FeaturizeParams
 from hostcast.params.sections.model import ModelParams
 from hostcast.params.sections.prepare import BytesOf, FreeOf, PrepareParams
@@ -15,6 +15,7 @@ from hostcast.params.sections.train import TrainParams
 
 __all__ = [
     "BaseParams",
+    "BaselineName",
     "BenchmarkParams",
     "BytesOf",
     "DriftParams",
@@ -22,6 +23,7 @@ __all__ = [
     "FeaturizeParams",
     "FilesParams",
     "FreeOf",
+    "LightgbmParams",
     "ModelParams",
     "PrepareParams",
     "PrometheusParams",
