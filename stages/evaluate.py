@@ -52,6 +52,8 @@ def main(params: Params) -> None:
         telemetry=telemetry,
         cutoffs=cutoffs,
         test_start=split.test_start(),
+        training=split.span_times("train"),
+        validation=split.span_times("validation"),
         importance=made.importance,
         attention=made.attention,
         history=pd.read_csv(paths.HISTORY),

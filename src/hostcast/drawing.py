@@ -38,9 +38,18 @@ MODEL_COLOURS = {
     "tft": "#0072b2",
     "last_value": "#d55e00",
     "seasonal_naive": "#009e73",
+    "theta": "#e69f00",
+    "lightgbm": "#56b4e9",
     "noise_floor": "#cc79a7",
 }
-MODEL_DASHES = {"tft": "-", "last_value": "--", "seasonal_naive": ":", "noise_floor": "-."}
+MODEL_DASHES = {
+    "tft": "-",
+    "last_value": "--",
+    "seasonal_naive": ":",
+    "theta": (0, (5, 1, 1, 1, 1, 1)),
+    "lightgbm": (0, (7, 2)),
+    "noise_floor": "-.",
+}
 SERIES_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 # what the colours become on a dark page
 DARK_COLOURS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def params() -> Params:
     content["base"] |= {"freq": "1h", "target_metrics": TARGETS}
     content["split"] |= {"horizon": HORIZON, "encoder_length": 24, "min_encoder_length": 24}
     content["evaluate"] |= {"quantiles": LEVELS, "season": SEASON, "plot_servers": 2}
+    content["evaluate"]["lightgbm"] |= {"rows": 4000, "rounds": 15}
     return parse_params(content)
 
 
@@ -101,6 +102,7 @@ def make_inputs(
             "telemetry": telemetry,
             "cutoffs": cutoffs,
             "test_start": starts,
+            **spans_before(telemetry, starts),
             "importance": pd.DataFrame(
                 {
                     "part": ["static", "encoder", "encoder", "decoder"],
@@ -118,6 +120,16 @@ def make_inputs(
         return EvaluationInputs(**(content | changes))
 
     return make
+
+
+def spans_before(telemetry: pd.DataFrame, starts: Mapping[str, pd.Timestamp]) -> dict[str, Any]:
+    """Training spans, and validation spans of the four days before the test."""
+    first = telemetry["timestamp"].min()
+    cut = pd.Timedelta(4, unit="D")
+    return {
+        "training": {name: (first, start - cut) for name, start in starts.items()},
+        "validation": {name: (start - cut, start) for name, start in starts.items()},
+    }
 
 
 def quality_report(names: Sequence[str]) -> dict[str, Any]:

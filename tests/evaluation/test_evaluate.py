@@ -30,12 +30,12 @@ def _write(inputs: EvaluationInputs, root: Path) -> dict[str, bytes]:
 def test_a_model_equal_to_a_baseline_has_its_score_and_no_skill(make_inputs: MakeInputs) -> None:
     evaluation = evaluate(make_inputs(bias=0.0))
     table = evaluation.leaderboard.set_index("model")
-    assert table.index.to_list() == ["tft", "last_value", "seasonal_naive"]
+    assert table.index.to_list() == ["tft", "last_value", "seasonal_naive", "lightgbm"]
     measures = ["wQL", "sQL", "MAE", "MASE", "cover80", "width80"]
     np.testing.assert_allclose(
         table.loc["tft", measures].to_numpy("float64"), table.loc["last_value", measures].to_numpy("float64")
     )
-    best = table.loc[["last_value", "seasonal_naive"], "wQL"].min()
+    best = table.loc[["last_value", "seasonal_naive", "lightgbm"], "wQL"].min()
     assert evaluation.headline["skill"] == pytest.approx(1 - table.loc["tft", "wQL"] / best)
 
 
@@ -55,7 +55,7 @@ def test_headline_numbers_are_flat_few_and_as_exact_as_the_scores(
     written = json.loads(_write(inputs, tmp_path)["metrics.json"])
     assert list(written) == [
         *("wQL", "sQL", "MASE", "cover80", "width80"),
-        *("wQL_last_value", "wQL_seasonal_naive", "skill"),
+        *("wQL_last_value", "wQL_seasonal_naive", "wQL_lightgbm", "skill", "skill_low", "skill_high"),
     ]
     assert written["wQL"] == evaluation.scores["tft"].overall["wQL"]
 

@@ -42,6 +42,8 @@ TINY: dict[str, Any] = {
     "evaluate.season": 48,
     "evaluate.stride": 6,
     "evaluate.plot_servers": 1,
+    "evaluate.lightgbm.rows": 2000,
+    "evaluate.lightgbm.rounds": 5,
     "benchmark.only": ["fleet.loader"],
     "benchmark.engine_repeats": 1,
     "benchmark.seconds": 0.05,

@@ -11,10 +11,11 @@ import pandas as pd
 
 from hostcast.errors import HostcastError
 from hostcast.evaluation.alignment import in_order, same_rows
-from hostcast.evaluation.baselines import last_value, seasonal_naive
+from hostcast.evaluation.baselines import Task, make_baselines
+from hostcast.evaluation.bootstrap import resample
 from hostcast.evaluation.calibration import calibration_tables
 from hostcast.evaluation.folds import FoldScore, SpanTimes, fold_headline, fold_tables
-from hostcast.evaluation.leaderboard import NOISE_FLOOR, TFT, headline, leaderboard
+from hostcast.evaluation.leaderboard import NOISE_FLOOR, TFT, baselines_among, headline, leaderboard
 from hostcast.evaluation.scoring import Score, score
 from hostcast.evaluation.tables import make_tables
 from hostcast.evaluation.unseen import unseen_headline, unseen_table
@@ -23,10 +24,6 @@ from hostcast.params import Params
 __all__ = ["Evaluation", "EvaluationInputs", "evaluate"]
 
 logger = logging.getLogger(__name__)
-
-# baselines take their spread from so many seasons, and at least so many rows, before the test span
-_SEASONS_OF_ERRORS = 7
-_ROWS_OF_ERRORS = 500
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,8 @@ class EvaluationInputs:
             server, NaN = missing.
         cutoffs: server, cutoff: every (server, cutoff) of `forecasts`.
         test_start: server -> first timestamp of its test span.
+        training: server -> the first timestamp of its training span, and the first one after it.
+        validation: likewise of its validation span.
         importance: part (static, encoder, decoder), variable, importance (sums to 1 in each part).
         attention: position (steps relative to the first forecast step, below 0), weight.
         history: epoch (the first is 0), train_loss, val_loss, learning_rate: the training curve.
@@ -57,6 +56,8 @@ class EvaluationInputs:
     telemetry: pd.DataFrame
     cutoffs: pd.DataFrame
     test_start: Mapping[str, pd.Timestamp]
+    training: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]]
+    validation: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]]
     importance: pd.DataFrame
     attention: pd.DataFrame
     history: pd.DataFrame
@@ -97,25 +98,13 @@ def evaluate(inputs: EvaluationInputs) -> Evaluation:
     """Score a model's forecasts beside baselines that forecast the same rows.
 
     Raises:
-        HostcastError: the forecasts can't be scored, no forecast has an actual, or a target has no value
-            before the test span.
+        HostcastError: the forecasts can't be scored, no forecast has an actual, a target has no value
+            before the test span, or a baseline can't be made.
         ValueError: the oracle's or the baselines' rows are not those of the forecasts.
     """
     params = inputs.params
-    settings: dict[str, Any] = {
-        "targets": params.base.target_metrics,
-        "horizon": params.split.horizon,
-        "step": params.base.step,
-        "levels": params.evaluate.quantiles,
-        "ranges": params.prepare.ranges,
-        "recent": max(_SEASONS_OF_ERRORS * params.evaluate.season, _ROWS_OF_ERRORS),
-    }
-    given = (inputs.telemetry, inputs.cutoffs, inputs.test_start)
-    forecasts = {
-        TFT: in_order(inputs.forecasts),
-        "last_value": in_order(last_value(*given, **settings)),
-        "seasonal_naive": in_order(seasonal_naive(*given, **settings, season=params.evaluate.season)),
-    }
+    forecasts = {TFT: in_order(inputs.forecasts)}
+    forecasts |= {name: in_order(table) for name, table in _baselines(inputs).items()}
     if inputs.oracle is not None:
         forecasts[NOISE_FLOOR] = in_order(inputs.oracle)
     for name, table in forecasts.items():
@@ -134,9 +123,17 @@ def evaluate(inputs: EvaluationInputs) -> Evaluation:
     if inputs.uncalibrated is not None:
         before = score(inputs.uncalibrated, inputs.telemetry, params.evaluate.season)
     _log(scores[TFT])
-    numbers = headline(scores)
+    resampled = resample(
+        scores,
+        # neighbouring cutoffs share hours of what they forecast, and a day has its own events
+        block=params.base.step * max(params.evaluate.season, params.split.horizon),
+        samples=params.evaluate.resamples,
+        seed=params.base.random_seed,
+    )
+    leaders = leaderboard(scores, resampled)
+    numbers = headline(scores, resampled)
     tables = {
-        **make_tables(scores, inputs.importance, inputs.attention, inputs.history),
+        **make_tables(scores, leaders, inputs.importance, inputs.attention, inputs.history),
         **fold_tables(inputs.folds, inputs.times, scores[TFT], numbers),
     }
     if inputs.held_out:
@@ -147,9 +144,31 @@ def evaluate(inputs: EvaluationInputs) -> Evaluation:
         forecasts=forecasts,
         scores=scores,
         uncalibrated=before,
-        leaderboard=leaderboard(scores),
+        leaderboard=leaders,
         headline=numbers | fold_headline(inputs.folds),
         tables=tables | calibration_tables(scores[TFT], before),
+    )
+
+
+def _baselines(inputs: EvaluationInputs) -> dict[str, pd.DataFrame]:
+    params = inputs.params
+    return make_baselines(
+        baselines_among(params.evaluate.baselines),
+        inputs.telemetry,
+        inputs.cutoffs,
+        inputs.training,
+        inputs.validation,
+        inputs.test_start,
+        Task(
+            targets=params.base.target_metrics,
+            horizon=params.split.horizon,
+            step=params.base.step,
+            levels=params.evaluate.quantiles,
+            ranges=params.prepare.ranges,
+            season=params.evaluate.season,
+        ),
+        lightgbm=params.evaluate.lightgbm,
+        seed=params.base.random_seed,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from hostcast.evaluation.leaderboard import TFT, leaderboard, pairwise
+from hostcast.evaluation.leaderboard import TFT, best_baseline, pairwise
 from hostcast.evaluation.scoring import Score
 
 __all__ = ["make_tables"]
@@ -15,16 +15,21 @@ ALL = "all"
 
 
 def make_tables(
-    scores: Mapping[str, Score], importance: pd.DataFrame, attention: pd.DataFrame, history: pd.DataFrame
+    scores: Mapping[str, Score],
+    leaders: pd.DataFrame,
+    importance: pd.DataFrame,
+    attention: pd.DataFrame,
+    history: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """Name -> table.
 
-    leaderboard: model and its measures over all targets.
+    leaderboard: model and its measures over all targets; `leaders` as it was given.
     by_target: model, target (or `all`), measures, rows scored and dropped.
     by_horizon: model, target (or `all`), horizon_hours, wQL, MAE, cover80, width80, rows.
-    horizon: horizon_hours and one wQL column per model, over all targets.
+    horizon: horizon_hours and one wQL column per model, over all targets; best_baseline repeats that of the
+        baseline that is best overall.
     by_server: model, target, server, measures, rows scored and dropped.
-    pairs: the TFT on each server and target against the better baseline there.
+    pairs: the TFT on each server and target against the best baseline there.
     coverage: target (or `all`), nominal, observed: quantile levels of the TFT, shares of 1.
     intervals: target (or `all`), nominal, observed, width: central intervals of the TFT.
     importance: part, variable, importance, label (part and variable in one, for a bar chart).
@@ -35,13 +40,14 @@ def make_tables(
     # before they are stacked with the targets, one of which may be called like the mean
     means = _stack({name: _mean_horizon(result.by_horizon) for name, result in scores.items()})
     horizon = means.pivot(index="horizon_hours", columns="model", values="wQL")[list(scores)]
+    horizon["best_baseline"] = horizon[best_baseline(scores)]
     labelled = importance.sort_values(
         ["part", "importance", "variable"], ascending=[True, False, True], kind="stable", ignore_index=True
     )
     labelled["label"] = labelled["part"].astype("str") + ": " + labelled["variable"].astype("str")
     own = scores[TFT]
     return {
-        "leaderboard": leaderboard(scores),
+        "leaderboard": leaders,
         "by_target": _stack({name: _with_overall(result) for name, result in scores.items()}),
         "by_horizon": by_horizon,
         "horizon": horizon.rename_axis(columns=None).reset_index(),

@@ -4,6 +4,7 @@ from hostcast.params.dates import shown_instant
 from hostcast.params.reader import load_params, parse_params
 from hostcast.params.schema import Params
 from hostcast.params.sections import (
+    BaselineName,
     BaseParams,
     BenchmarkParams,
     CalibrationParams,
@@ -12,6 +13,7 @@ from hostcast.params.sections import (
     FeaturizeParams,
     FilesParams,
     FoldParams,
+    LightgbmParams,
     ModelParams,
     PrepareParams,
     PrometheusParams,
@@ -24,6 +26,7 @@ from hostcast.params.sections import (
 
 __all__ = [
     "BaseParams",
+    "BaselineName",
     "BenchmarkParams",
     "CalibrationParams",
     "DriftParams",
@@ -31,6 +34,7 @@ __all__ = [
     "FeaturizeParams",
     "FilesParams",
     "FoldParams",
+    "LightgbmParams",
     "ModelParams",
     "Params",
     "PrepareParams",

@@ -104,7 +104,15 @@ class Split:
 
     def last_of_validation(self) -> dict[str, pd.Timestamp]:
         """The last instant of each server's validation span."""
-        return {name: start - self.step for name, start in self.test_start().items()}
+        return {span.server: span.first + (span.validation_end - 1) * self.step for span in self.spans}
+
+    def span_times(self, part: Part) -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:
+        """Each server's first instant in the span of a part, and the first one after it."""
+        times = {}
+        for span in self.spans:
+            low, high = span.range_of(part)
+            times[span.server] = (span.first + low * self.step, span.first + high * self.step)
+        return times
 
 
 def make_split(

@@ -9,8 +9,9 @@ from hostcast.evaluation.figures.curves import draw_attention, draw_coverage, dr
 from hostcast.evaluation.figures.folds import draw_folds
 from hostcast.evaluation.figures.forecasts import Picture, choose_pictures, draw_forecast, shown_steps
 from hostcast.evaluation.figures.importance import draw_importance
+from hostcast.evaluation.figures.leaders import draw_leaders
 from hostcast.evaluation.figures.reliability import draw_reliability
-from hostcast.evaluation.leaderboard import TFT
+from hostcast.evaluation.leaderboard import TFT, best_baselines
 
 if TYPE_CHECKING:
     from hostcast.evaluation.evaluate import Evaluation
@@ -23,7 +24,7 @@ class Figures:
     """SVG texts.
 
     Attributes:
-        charts: training, horizon, coverage, reliability, importance, attention; folds, where there are any.
+        charts: leaderboard, training, horizon, coverage, reliability, importance, attention; folds, if any.
         forecasts: which forecast is shown, and its picture; best server first.
     """
 
@@ -43,8 +44,11 @@ def draw_figures(evaluation: Evaluation) -> Figures:
     base, settings = inputs.params.base, inputs.params.evaluate
     pictures = choose_pictures(evaluation.scores[TFT], settings.plot_servers)
     tables = evaluation.tables
+    # more lines than these can't be told apart
+    shown = {name: evaluation.forecasts[name] for name in (TFT, *best_baselines(evaluation.scores)[:2])}
     return Figures(
         charts={
+            "leaderboard": draw_leaders(evaluation.leaderboard),
             "training": draw_training(tables["training"]),
             "horizon": draw_horizon(tables["horizon"]),
             "coverage": draw_coverage(tables["coverage"], base.target_metrics),
@@ -58,7 +62,7 @@ def draw_figures(evaluation: Evaluation) -> Figures:
                 picture,
                 draw_forecast(
                     picture,
-                    evaluation.forecasts,
+                    shown,
                     inputs.telemetry,
                     base.target_metrics,
                     base.step * shown_steps(inputs.params),

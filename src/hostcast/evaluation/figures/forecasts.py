@@ -20,7 +20,7 @@ from hostcast.drawing import (
     split_unit,
     svg_of,
 )
-from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, TFT
+from hostcast.evaluation.leaderboard import MODEL_NAMES, TFT, baselines_among
 from hostcast.evaluation.metrics import central_intervals
 from hostcast.evaluation.scoring import Score
 from hostcast.params import Params
@@ -104,7 +104,7 @@ def draw_forecast(
     parts = {
         name: table[(table["server"] == picture.server) & (table["cutoff"] == picture.cutoff)]
         for name, table in forecasts.items()
-        if name in (TFT, *BASELINES)
+        if name == TFT or name in baselines_among(forecasts)
     }
     end = parts[TFT]["timestamp"].max()
     seen = telemetry[(telemetry["server"] == picture.server) & (telemetry["timestamp"] <= end)]

@@ -15,7 +15,14 @@ from markupsafe import Markup, escape
 from hostcast.drawing import DARK_COLOURS, PAPER, split_unit
 from hostcast.evaluation.figures import Figures
 from hostcast.evaluation.figures.forecasts import shown_steps
-from hostcast.evaluation.leaderboard import BASELINES, MODEL_NAMES, NOISE_FLOOR, TFT, best_baseline, skill_of
+from hostcast.evaluation.leaderboard import (
+    MODEL_NAMES,
+    NOISE_FLOOR,
+    TFT,
+    baselines_among,
+    best_baseline,
+    skill_of,
+)
 from hostcast.evaluation.report import wording
 from hostcast.evaluation.report.calibration import calibration_facts
 from hostcast.evaluation.report.data_quality import data_facts
@@ -70,11 +77,9 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
     table = evaluation.forecasts[TFT]
     rival = best_baseline(scores)
     season = wording.duration(params.base.step * params.evaluate.season)
-    phrases = {
-        "last_value": "carrying the last value forward",
-        "seasonal_naive": f"repeating what was seen {season} before",
-    }
-    skills = {name: skill_of(own.overall["wQL"], scores[name].overall["wQL"]) for name in BASELINES}
+    phrases = wording.phrases(season)
+    named = baselines_among(scores)
+    skills = {name: skill_of(own.overall["wQL"], scores[name].overall["wQL"]) for name in named}
     tone, sentence = wording.verdict(skills[rival], phrases[rival])
     floor = scores[NOISE_FLOOR].overall["wQL"] if NOISE_FLOOR in scores else None
     return {
@@ -100,6 +105,9 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "bands": _whole(own.intervals),
         "reliability": calibration_facts(evaluation.tables, params.calibration),
         "leaders": _leaders(evaluation),
+        "certainty": wording.certainty_sentence(*_skill_bounds(evaluation)),
+        "block": wording.duration(params.base.step * max(params.evaluate.season, params.split.horizon)),
+        "baselines": [(MODEL_NAMES[name], wording.MEANINGS[name].format(season=season)) for name in named],
         "floor": None
         if floor is None
         else wording.floor_sentence(own.overall["wQL"], scores[rival].overall["wQL"], floor),
@@ -124,9 +132,17 @@ def _leaders(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [{**row, "name": MODEL_NAMES[row["model"]]} for row in rows]
 
 
+def _skill_bounds(evaluation: Evaluation) -> tuple[float, float]:
+    own = evaluation.leaderboard.loc[evaluation.leaderboard["model"] == TFT, ["skill_low", "skill_high"]]
+    low, high = own.to_numpy("float64")[0].tolist()
+    return low, high
+
+
 def _metrics(evaluation: Evaluation) -> list[dict[str, Any]]:
     scores = evaluation.scores
-    rivals = pd.concat([scores[name].by_target.set_index("target")["wQL"] for name in BASELINES], axis=1)
+    rivals = pd.concat(
+        [scores[name].by_target.set_index("target")["wQL"] for name in baselines_among(scores)], axis=1
+    )
     best = rivals.min(axis=1)
     own = scores[TFT].by_target.set_index("target")
     rows = []

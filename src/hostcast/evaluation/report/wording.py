@@ -7,11 +7,14 @@ import math
 import pandas as pd
 
 __all__ = [
+    "MEANINGS",
     "calibration_sentence",
     "calibration_verdict",
+    "certainty_sentence",
     "counted",
     "duration",
     "floor_sentence",
+    "phrases",
     "trust_sentence",
     "verdict",
 ]
@@ -20,6 +23,24 @@ __all__ = [
 _NOTABLE_SKILL = 0.005
 _NOTABLE_COVERAGE = 0.03
 _NBSP = "\N{NO-BREAK SPACE}"
+
+MEANINGS = {
+    "last_value": "the last observed value carried on",
+    "seasonal_naive": "what was seen {season} before repeated",
+    "theta": "a level that follows the values, half of their trend and their pattern of {season}",
+    "lightgbm": "trees that were learned from all servers, fed with recent values, those of {season} "
+    "and a week before, and the calendar",
+}
+
+
+def phrases(season: str) -> dict[str, str]:
+    """How a sentence names each baseline."""
+    return {
+        "last_value": "carrying the last value forward",
+        "seasonal_naive": f"repeating what was seen {season} before",
+        "theta": "the Theta method",
+        "lightgbm": "gradient boosting (LightGBM)",
+    }
 
 
 def duration(length: pd.Timedelta) -> str:
@@ -50,6 +71,17 @@ def verdict(skill: float, rival: str) -> tuple[str, str]:
     return "even", f"On average no better than {rival}."
 
 
+def certainty_sentence(low: float, high: float) -> str:
+    """Whether the difference to the best baseline may be chance, from the interval of the skill."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    span = f"between {_signed(-high)} and {_signed(-low)}"
+    text = f"With other servers and days, the model's error might differ from the best baseline's by {span}"
+    if low > 0 or high < 0:
+        return f"{text} (95{_NBSP}% interval)."
+    return f"{text} (95{_NBSP}% interval): which of the two is better may be chance."
+
+
 def calibration_verdict(cover80: float) -> str:
     """Two or three words about the honesty of the 80 % band."""
     if not math.isfinite(cover80):
@@ -78,13 +110,13 @@ def trust_sentence(pairs: pd.DataFrame) -> str:
     if known.empty:
         return "No server and metric can be compared with the baselines."
     if len(known) == 1:
-        does = "the better of the two baselines does better than the model"
-        beaten = "the model beats the better of the two baselines"
+        does = "the best baseline does better than the model"
+        beaten = "the model beats the best baseline"
         return f"There is one pair of a server and a metric: on it {does if worse else beaten}."
     whole = f"{len(known):,} pairs of a server and a metric"
     if not worse:
-        return f"On all of the {whole} the model beats the better of the two baselines."
-    return f"On {worse:,} of the {whole} the better of the two baselines does better than the model."
+        return f"On all of the {whole} the model beats the best of the baselines there."
+    return f"On {worse:,} of the {whole} the best of the baselines there does better than the model."
 
 
 def floor_sentence(own: float, rival: float, floor: float) -> str:
@@ -105,6 +137,10 @@ def floor_sentence(own: float, rival: float, floor: float) -> str:
 def _percent(share: float) -> str:
     percent = 100 * share
     return f"{percent:.1f}{_NBSP}%" if percent < 10 else f"{percent:.0f}{_NBSP}%"
+
+
+def _signed(change: float) -> str:
+    return f"{100 * change:+.1f}{_NBSP}%".replace("-", "−")
 
 
 def _count(number: float, name: str) -> str:

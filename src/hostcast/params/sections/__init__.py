@@ -4,7 +4,7 @@ from hostcast.params.sections.base import BaseParams
 from hostcast.params.sections.benchmark import BenchmarkParams
 from hostcast.params.sections.calibration import CalibrationParams
 from hostcast.params.sections.drift import DriftParams
-from hostcast.params.sections.evaluate import EvaluateParams
+from hostcast.params.sections.evaluate import BaselineName, EvaluateParams, LightgbmParams
 from hostcast.params.sections.featurize import FeaturizeParams
 from hostcast.params.sections.model import ModelParams
 from hostcast.params.sections.prepare import BytesOf, FreeOf, PrepareParams
@@ -16,6 +16,7 @@ from hostcast.params.sections.train import TrainParams
 
 __all__ = [
     "BaseParams",
+    "BaselineName",
     "BenchmarkParams",
     "BytesOf",
     "CalibrationParams",
@@ -25,6 +26,7 @@ __all__ = [
     "FilesParams",
     "FoldParams",
     "FreeOf",
+    "LightgbmParams",
     "ModelParams",
     "PrepareParams",
     "PrometheusParams",
