@@ -59,13 +59,17 @@ class Calibration:
             servers: (windows,), each window's; any that is not known gets the fleet's.
             coverages: (windows, targets, pairs), what each interval is asked to hold.
         """
-        tables = np.concatenate([self.by_server, self.fleet[None]])
         places = np.array([self._places.get(server, len(self.servers)) for server in servers])
-        return self.steps[None] + _between(tables, places, coverages)[:, None]
+        return self.steps[None] + _between(self._tables, places, coverages)[:, None]
 
     def start_after(self, server: str) -> pd.Timestamp:
         """The instant up to which a server's observations were used here; a new server's is the latest."""
         return self.until[server] if server in self.until else max(self.until.values())
+
+    @cached_property
+    def _tables(self) -> Floats:
+        """Of each known server, and of any other last."""
+        return np.concatenate([self.by_server, self.fleet[None]])
 
     @cached_property
     def _places(self) -> dict[str, int]:

@@ -93,8 +93,14 @@ def calibrated(
         return None
     nominal = np.broadcast_to(calibration.nominal, (len(values), values.shape[2], len(calibration.nominal)))
     coverages = nominal if method == "conformal" else _adapted(model, source, cutoffs, step, params)
-    corrections = calibration.corrections(cutoffs["server"].tolist(), coverages)
-    return widen(values, corrections, spread, calibration.levels)
+    servers = cutoffs["server"].tolist()
+    out = np.empty_like(values)
+    # corrections are half as large as the forecasts themselves
+    for first in range(0, len(values), BATCH):
+        part = slice(first, first + BATCH)
+        corrections = calibration.corrections(servers[part], coverages[part])
+        out[part] = widen(values[part], corrections, spread[part], calibration.levels)
+    return out
 
 
 def _adapted(

@@ -25,15 +25,19 @@ def draw_reliability(calibration: pd.DataFrame, targets: Sequence[str]) -> str:
         calibration: forecast, target (or `all`), nominal, observed.
         targets: targets to draw beside the mean, as far as lines can be told apart.
     """
+    # whole tens, so that small misses can be seen
+    lowest = float(calibration[["nominal", "observed"]].to_numpy("float64").min())
+    least = 10 * int(10 * lowest - 0.5)
     made = [name for name in (BEFORE, AFTER) if (calibration["forecast"] == name).any()]
     with drawing(3.3, 2.9 * len(made)) as figure:
         panels = figure.subplots(1, len(made), sharey=True, squeeze=False)[0]
         for axes, name in zip(panels, made, strict=True):
             _draw(axes, calibration[calibration["forecast"] == name], targets)
+            axes.set(xlim=(max(0, least), 100), ylim=(max(0, least), 100), aspect="equal")
             axes.set_title(_TITLES[name])
             axes.set_xlabel("interval should hold")
         panels[0].set_ylabel("interval held")
-        panels[0].legend(loc="upper left", fontsize=7.5, handlelength=1.6)
+        panels[0].legend(loc="lower right", fontsize=7.5, handlelength=1.6)
         return svg_of(figure)
 
 
@@ -53,6 +57,5 @@ def _draw(axes: Axes, calibration: pd.DataFrame, targets: Sequence[str]) -> None
     # a target may be called like the mean, which stands last
     whole = calibration[calibration["target"] == ALL].drop_duplicates("nominal", keep="last")
     axes.plot(100 * whole["nominal"], 100 * whole["observed"], color=INK, linewidth=2.2, label="mean of all")
-    axes.set(xlim=(40, 100), ylim=(40, 100), aspect="equal")
     axes.xaxis.set_major_formatter(PercentFormatter(decimals=0))
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
