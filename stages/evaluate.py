@@ -9,10 +9,9 @@ from hostcast.account import read_reference, training_data_of
 from hostcast.drift import compare, recent_of
 from hostcast.evaluation import (
     EvaluationInputs,
-    FoldScore,
     SpanTimes,
     evaluate,
-    evaluate_fold,
+    evaluate_folds,
     write_evaluation,
 )
 from hostcast.features import FeatureTable
@@ -21,7 +20,7 @@ from hostcast.forecasting import forecast
 from hostcast.model import load_model
 from hostcast.params import Params
 from hostcast.parts import read_frame
-from hostcast.splitting import Split, read_split
+from hostcast.splitting import read_split
 from hostcast.stage import run_stage
 from hostcast.telemetry.simulation import oracle_quantiles
 
@@ -62,23 +61,11 @@ def main(params: Params) -> None:
         params=params,
         oracle=oracle,
         times=SpanTimes.of(split),
-        folds=scores_of_folds(split, features, telemetry, params),
+        folds=evaluate_folds(split, features, telemetry, params),
         held_out=split.held_out,
         uncalibrated=made.uncalibrated,
     )
     write_evaluation(evaluate(inputs))
-
-
-def scores_of_folds(
-    split: Split, features: FeatureTable, telemetry: pd.DataFrame, params: Params
-) -> list[FoldScore]:
-    scores = []
-    for number, fold in enumerate(split.folds, start=1):
-        cutoffs = fold.cutoffs("test", stride=params.evaluate.stride)
-        model = load_model(paths.FOLD_MODELS / str(number))
-        made = forecast(model, features, cutoffs, step=fold.step, params=params, interpret=False)
-        scores.append(evaluate_fold(number, fold, made, cutoffs, telemetry, params))
-    return scores
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from hostcast.evaluation.folds import FoldScore, SpanTimes
 from hostcast.evaluation.leaderboard import headline, leaderboard
 from hostcast.evaluation.report import render_report
 from hostcast.evaluation.scoring import Score, score
-from hostcast.evaluation.walk_forward import evaluate_fold
+from hostcast.evaluation.walk_forward import evaluate_folds
 from hostcast.evaluation.writing import write_evaluation
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "calibration_tables",
     "draw_figures",
     "evaluate",
-    "evaluate_fold",
+    "evaluate_folds",
     "headline",
     "last_value",
     "leaderboard",

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.parquet as pq
 
 from hostcast.errors import HostcastError
-from hostcast.files import read_json, write_json, write_parquet
 from hostcast.params import SplitParams
 from hostcast.splitting.cutoffs import Cutoffs
 from hostcast.splitting.folds import fold_spans
@@ -26,15 +22,11 @@ __all__ = [
     "Part",
     "ServerWindows",
     "Split",
-    "fold_files",
     "make_split",
     "put_together",
-    "read_split",
     "windows_of",
-    "write_split",
 ]
 
-FOLDS = "folds"
 REFIT: Part = "refit"
 
 
@@ -251,38 +243,6 @@ def _one(
         {"first": "int64", "last": "int64", "step": "int64"}
     )
     return Split(spans, index, split.horizon, step, report)
-
-
-def write_split(split: Split, split_path: Path, windows_path: Path) -> None:
-    """Write split.json and the window index; those of folds into a folder of their own each, beside them."""
-    write_json(split_path, split.report)
-    write_parquet(windows_path, split.runs)
-    # without DVC around it, folds of an earlier run may still be there
-    shutil.rmtree(split_path.parent / FOLDS, ignore_errors=True)
-    for number, fold in enumerate(split.folds, start=1):
-        write_split(fold, *fold_files(number, split_path, windows_path))
-
-
-def read_split(split_path: Path, windows_path: Path) -> Split:
-    """Read what `write_split` wrote."""
-    report = read_json(split_path)
-    names = [known.name for known in fields(Span) if known.name != "first"]
-    spans = [
-        Span(first=pd.Timestamp(entry["first"]), **{name: entry[name] for name in names})
-        for entry in report["servers"].values()
-    ]
-    runs = pq.read_table(windows_path).to_pandas()
-    step = pd.Timedelta(report["freq_seconds"], unit="s")
-    folds = [
-        read_split(*fold_files(number, split_path, windows_path)) for number in range(1, report["folds"] + 1)
-    ]
-    return Split(spans, runs, report["horizon"], step, report, folds)
-
-
-def fold_files(number: int, split_path: Path, windows_path: Path) -> tuple[Path, Path]:
-    """Where split.json and the window index of a fold lie, counted from 1."""
-    folder = split_path.parent / FOLDS / str(number)
-    return folder / split_path.name, folder / windows_path.name
 
 
 def _possible(span: Span, part: Part, split: SplitParams) -> range:
