@@ -57,6 +57,10 @@ def tiny_content(changes: dict[str, Any] | None = None, targets: tuple[str, ...]
         "validation_windows": 24,
         "log_every_n_steps": 1,
         "tensorboard_enabled": False,
+        # tests turn on what they are about
+        "refit": False,
+        "spread_power": 1.0,
+        "server_dropout": 0.0,
     }
     content["evaluate"] |= {"quantiles": [0.1, 0.5, 0.9], "stride": 4, "season": 24, "batch_size": 32}
     content["runtime"] |= {"num_workers": 0, "progress": False, "accelerator": "cpu"}
