@@ -52,9 +52,7 @@ def changed_from(fleet: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def run_on(
-    split_done: Project, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Project]:
+def run_on(split_done: Project, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
     def run(name: str, fleet: pd.DataFrame, last: str, *, refit: bool = True) -> Project:
         project = split_done.copy(tmp_path_factory.mktemp("leakage") / name)
         fleet.to_parquet(project.folder / "data/raw/fleet.parquet")

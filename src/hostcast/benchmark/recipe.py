@@ -33,6 +33,8 @@ def own_training(**changes: Any) -> TrainParams:
         "log_every_n_steps": 50,
         "tensorboard_enabled": False,
         "server_dropout": 0.0,
+        "spread_power": 1.0,
+        "refit": False,
         "target_weights": {},
     }
     return TrainParams(**{**content, **changes})
