@@ -28,10 +28,11 @@ def test_a_run_leaves_no_pickle(finished: Project) -> None:
     assert pickled_files(finished.folder, "models", ".hostcast", "reports", "data") == []
 
 
-def test_a_model_folder_holds_weights_a_description_and_an_account_of_the_training_data(
+def test_a_model_folder_holds_weights_corrections_a_description_and_an_account_of_the_training_data(
     finished: Project,
 ) -> None:
     assert {path.name for path in (finished.folder / "models/tft").iterdir()} == {
+        "calibration.safetensors",
         "model.json",
         "training_data.json",
         "weights.safetensors",
