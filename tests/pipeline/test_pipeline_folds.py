@@ -84,19 +84,3 @@ def test_no_model_knows_a_held_out_server_and_its_error_is_a_headline(original: 
     page = (original.folder / "reports/report.html").read_text("utf-8")
     assert "Does it hold at other times?" in page
     assert "Servers it was never trained on" in page
-
-
-def test_a_pipeline_killed_after_its_folds_were_trained_does_not_train_them_again(
-    original: Project, split_done: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    project = split_done.copy(tmp_path_factory.mktemp("killed") / "project")
-    made_fleet().to_parquet(project.folder / "data/raw/fleet.parquet")
-    project.set(FOLDS)
-    project.kill_at("hostcast.account reference_of", "dvc", "repro", "train")
-    assert not (project.folder / "models/folds").exists()
-    again = project.repro("train")
-    assert "fold 2 of 2 was trained before the interruption" in again.text
-    made = ("models/tft", "models/folds", "reports/train")
-    assert project.tree(*made) == original.tree(*made)
-    assert not list((project.folder / ".hostcast/train").iterdir())
-    assert project.repro("train").ran == []
